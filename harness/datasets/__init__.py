@@ -1,0 +1,1 @@
+"""Questions and passages, read from files."""

@@ -1,0 +1,1 @@
+"""Pure functions from one case to a number."""

@@ -1,0 +1,1 @@
+"""Questions and passages made into prompts, and answers read back."""

@@ -1,0 +1,76 @@
+"""The protocol of a provider, and the table of the ones that exist."""
+
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from typing import Protocol, cast
+
+from harness.errors import UnknownName
+from harness.records import Answer, Decoding, ModelSpec, Prompt, Runtime
+
+PROVIDERS = {
+    "transformers": "harness.providers.transformers:TransformersSource",
+    "planted": "harness.providers.planted:PlantedSource",
+}
+
+
+class Provider(Protocol):
+    """A loaded model that answers prompts, in order: `out[i]` answers `prompts[i]`, and a failure is an Answer's error.
+
+    The prompts of one call are one batch: the caller has sorted and sized it. Answers are yielded as soon as they are
+    complete. Where a prompt has a `reference`, its answer carries `reference_nll` if the provider can measure it.
+    """
+
+    def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> Iterator[Answer]:
+        """One answer per prompt, in order."""
+        ...
+
+    def reference_nll(self, prompts: Sequence[Prompt]) -> Iterator[float | None]:
+        """Mean negative log-likelihood of each prompt's reference, in nats per token; None where there is none."""
+        ...
+
+    def close(self) -> None:
+        """Free the memory; the provider is not used again."""
+        ...
+
+
+class Source(Protocol):
+    """A model that can be loaded here: found and identified, not yet loaded. Making one imports nothing heavy.
+
+    Making one raises WeightsMissing, ModelTooLarge or MissingExtra, each one line with the way out.
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """Everything about weights, tokenizer, precision and software that can change an answer, as one hash."""
+        ...
+
+    @property
+    def reads_reference(self) -> bool:
+        """Whether answers depend on the prompt's reference, as only a planted model's do."""
+        ...
+
+    def load(self) -> Provider:
+        """Load the weights; only here are heavy packages imported."""
+        ...
+
+
+class SourceType(Protocol):
+    """What a row of the table resolves to: a class whose instances are Sources."""
+
+    def __call__(self, model: ModelSpec, runtime: Runtime) -> Source:
+        """Look for the model; see Source for what is raised."""
+        ...
+
+
+def source(model: ModelSpec, runtime: Runtime) -> Source:
+    """The model's source, by the name of its provider.
+
+    Raises:
+        UnknownName: the provider is not in the table.
+        WeightsMissing, ModelTooLarge, MissingExtra: the model cannot be loaded here.
+    """
+    try:
+        module, _, name = PROVIDERS[model.provider].partition(":")
+    except KeyError:
+        raise UnknownName("provider", model.provider, PROVIDERS) from None
+    return cast(SourceType, getattr(import_module(module), name))(model, runtime)

@@ -1,0 +1,1 @@
+"""Models and hardware: what exists, how large it is, what fits."""

@@ -1,0 +1,1 @@
+"""Telling the results: files, terminal, markdown."""
