@@ -268,3 +268,62 @@ class Score:
     def column(self) -> str:
         """The column of the case table: `NAME@VERSION`."""
         return f"{self.metric}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSpec:
+    """Where a data set comes from: `builtin` by name, or `path` with an optional `corpus`, relative to `base`.
+
+    `cluster` names the question field that overrides the cluster; `gamma` is the chance floor of accuracy in [0, 1).
+    """
+
+    name: str
+    base: str = "."
+    path: str | None = None
+    builtin: str | None = None
+    corpus: str | None = None
+    shots: str | None = None
+    cluster: str | None = None
+    gamma: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """Questions, the corpus they are asked over, and worked examples; `hash` covers all three."""
+
+    name: str
+    questions: tuple[Question, ...]
+    passages: tuple[Passage, ...] = ()
+    shots: tuple[Shot, ...] = ()
+    gamma: float = 0.0
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrieverSpec:
+    """A retriever as a value; `options` are its kind's own."""
+
+    kind: str = "bm25"
+    top_k: int = 3
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseResult:
+    """All that is known of one planned case when the run is told.
+
+    `outcome` is None while the case is unanswered. `answer` and `reading` are None exactly when there is no stored
+    answer; `error` is then the last failure, or None when the case was never tried. `primary` is one of `scores`.
+    """
+
+    case: Case
+    key: str
+    outcome: Outcome | None
+    answer: Answer | None = None
+    reading: Reading | None = None
+    passages: tuple[Passage, ...] = ()
+    scores: tuple[Score, ...] = ()
+    primary: Score | None = None
+    confidence: float | None = None
+    confidence_source: str | None = None
+    error: str | None = None
