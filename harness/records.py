@@ -327,3 +327,19 @@ class CaseResult:
     confidence: float | None = None
     confidence_source: str | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What the options say over the study file; an empty tuple or None leaves the file's word."""
+
+    models: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    limit: int | None = None
+    provider: str | None = None
+    download: bool = False
+    quantisation: Quantisation | None = None
+    batch_size: int | None = None
+    extra_models: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
