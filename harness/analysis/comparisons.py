@@ -1,0 +1,93 @@
+"""Each condition against direct answering, within each model, on the questions that both answered."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.analysis.cells import answered_rows, cluster_names, correct_rows
+from harness.analysis.distributions import generator
+from harness.analysis.frame import CaseTables
+from harness.analysis.order import BASELINE
+from harness.analysis.paired import Paired, paired_means, paired_shares
+from harness.analysis.run import RunInfo
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One condition minus the baseline, in shares of correct answers, for one model.
+
+    `task` is None for all questions. `answered` holds the questions that both cells answered and is None when there are
+    none; `dropped` counts the other planned ones. `missing_wrong` counts those as wrong, and is None when none was
+    dropped or none was planned in both. Repeats are averaged per question first.
+    """
+
+    model: str
+    condition: str
+    baseline: str
+    task: str | None
+    dropped: int
+    answered: Paired | None
+    missing_wrong: Paired | None
+
+
+def compare_conditions(tables: CaseTables, run: RunInfo) -> tuple[Comparison, ...]:
+    """Every other condition against direct, per model: over all questions first, then per task if there are several."""
+    return tuple(found for _, cases in tables.cases.groupby("model", sort=False) for found in _of_model(cases, run))
+
+
+def _of_model(cases: "DataFrame", run: RunInfo) -> Iterator[Comparison]:
+    arms = {str(name): _arm(part) for name, part in cases.groupby("condition", sort=False)}
+    if BASELINE not in arms:
+        return
+    model = str(cases["model"].iloc[0])
+    tasks = sorted(cases["task"].dropna().unique())
+    for condition, arm in arms.items():
+        if condition != BASELINE:
+            both = arm.merge(arms[BASELINE], how="outer", left_index=True, right_index=True, suffixes=("_a", "_b"))
+            yield _compare(both, (model, condition, None), run)
+            for task in tasks if len(tasks) > 1 else ():
+                part = both[both["task_a"].fillna(both["task_b"]) == task]
+                if len(part):
+                    yield _compare(part, (model, condition, str(task)), run)
+
+
+def _arm(cases: "DataFrame") -> "DataFrame":
+    """One row per question: `score` over the answered repeats (NaN without any), `missing_wrong` over all of them."""
+    correct = correct_rows(cases).astype(np.float64)
+    rows = cases.assign(
+        score=np.where(answered_rows(cases), correct, np.nan), missing_wrong=correct, unit=cluster_names(cases)
+    )
+    grouped = rows.groupby(["dataset", "question_id"], sort=True)
+    return grouped.agg({"score": "mean", "missing_wrong": "mean", "unit": "first", "task": "first"})
+
+
+def _compare(both: "DataFrame", names: tuple[str, str, str | None], run: RunInfo) -> Comparison:
+    model, condition, task = names
+    answered = both[both["score_a"].notna() & both["score_b"].notna()]
+    planned = both[both["missing_wrong_a"].notna() & both["missing_wrong_b"].notna()]
+    dropped = len(both) - len(answered)
+    return Comparison(
+        model=model,
+        condition=condition,
+        baseline=BASELINE,
+        task=task,
+        dropped=dropped,
+        answered=_paired(answered, "score", names, run),
+        missing_wrong=_paired(planned, "missing_wrong", names, run) if dropped else None,
+    )
+
+
+def _paired(rows: "DataFrame", column: str, names: tuple[str, str, str | None], run: RunInfo) -> Paired | None:
+    if not len(rows):
+        return None
+    model, condition, task = names
+    a, b = (rows[f"{column}_{arm}"].to_numpy(dtype=np.float64) for arm in "ab")
+    rng = generator(run.seed, "sign flips", column, model, condition, BASELINE, task or "")
+    binary = np.isin(np.concatenate([a, b]), (0.0, 1.0)).all()
+    compare = paired_shares if binary else paired_means
+    return compare(a, b, rows["unit_a"].tolist(), rng=rng)

@@ -1,0 +1,180 @@
+"""The case table: one row per planned case, as every analysis reads it."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.analysis.extras import require
+from harness.analysis.order import in_order
+from harness.analysis.run import RunInfo
+from harness.records import Answer, CaseResult, Question
+from harness.registry.catalog import tier
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+Column = tuple[str, Callable[[CaseResult], object]]
+
+LEADING: tuple[Column, ...] = (
+    ("cell", lambda result: result.case.cell.label),
+    ("model", lambda result: result.case.cell.model.name),
+    ("params_b", lambda result: result.case.cell.model.params_b),
+    ("tier", lambda result: tier(result.case.cell.model.params_b)),
+    ("condition", lambda result: result.case.cell.condition.name),
+    ("dataset", lambda result: result.case.question.dataset),
+    ("question_id", lambda result: result.case.question.id),
+    ("cluster", lambda result: result.case.question.cluster or None),
+    ("task", lambda result: result.case.question.task or None),
+    ("repeat", lambda result: result.case.cell.repeat),
+    ("outcome", lambda result: result.outcome),
+)
+TRAILING: tuple[Column, ...] = (
+    ("confidence", lambda result: result.confidence),
+    ("confidence_source", lambda result: result.confidence_source),
+    ("loss_nll", lambda result: _said(result, lambda answer: answer.reference_nll)),
+    ("prompt_tokens", lambda result: _said(result, lambda answer: answer.prompt_tokens)),
+    ("output_tokens", lambda result: _said(result, lambda answer: answer.output_tokens)),
+    ("latency_s", lambda result: _said(result, lambda answer: answer.latency_s)),
+    ("concurrency", lambda result: _said(result, lambda answer: answer.concurrency)),
+    ("cost_usd", lambda _: None),  # no price table yet: unknown, not 0
+    ("key", lambda result: result.key),
+    ("primary", lambda result: None if result.primary is None else result.primary.value),
+)
+DETAILS: tuple[Column, ...] = (
+    ("context", lambda result: result.case.cell.condition.context),
+    ("quantisation", lambda result: result.case.cell.condition.quantisation),
+    ("adapter", lambda result: result.case.cell.condition.adapter),
+    ("answer_type", lambda result: result.case.question.answer_type),
+    ("answerable", lambda result: int(result.case.question.answerable)),
+    ("passages", lambda result: len(result.passages)),
+    ("truncated_passages", lambda result: _said(result, lambda answer: answer.truncated_passages)),
+    ("bos_count", lambda result: _said(result, lambda answer: answer.bos_count)),
+    ("finish_reason", lambda result: _said(result, lambda answer: answer.finish_reason)),
+    ("answer_characters", lambda result: _said(result, lambda answer: len(answer.text.strip()))),
+)
+FLOATS = {"params_b", "confidence", "loss_nll", "latency_s", "cost_usd", "primary", "guess"}
+INTEGERS = {
+    "repeat",
+    "prompt_tokens",
+    "output_tokens",
+    "concurrency",
+    "answerable",
+    "passages",
+    "truncated_passages",
+    "bos_count",
+    "answer_characters",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CaseTables:
+    """The sorted results as tables: `cases` and `details` hold the same rows; `reasons` counts unscored ones.
+
+    `reasons` maps (cell, metric column) to why values are missing and how often.
+    """
+
+    results: tuple[CaseResult, ...]
+    cases: "DataFrame"
+    details: "DataFrame"
+    reasons: Mapping[tuple[str, str], Mapping[str, int]]
+
+
+def gather(results: Iterable[CaseResult], *, run: RunInfo) -> CaseTables:
+    """Sort the results and lay them out.
+
+    Raises:
+        MissingExtra: pandas or scipy is not installed.
+        HarnessError: there are no results, or one case comes with two different ones.
+    """
+    ordered = in_order(results)
+    return CaseTables(
+        results=ordered,
+        cases=case_frame(ordered, run=run),
+        details=detail_frame(ordered, run=run),
+        reasons=unscored_reasons(ordered),
+    )
+
+
+def case_frame(results: Sequence[CaseResult], *, run: RunInfo) -> "DataFrame":
+    """The case columns: who was asked what, the outcome, every metric as NAME@VERSION, and what it took.
+
+    What is unknown is missing (NA or NaN), never 0: scores that are unscored, counts of a case without an answer, an
+    unnamed cluster. Rows follow `results`; none gives an empty table with all columns but the metrics.
+
+    Raises:
+        MissingExtra: pandas is not installed.
+    """
+    require("pandas", "scipy")
+    from pandas import DataFrame
+
+    scores = [{score.column: score.value for score in result.scores} for result in results]
+    metrics = sorted({column for row in scores for column in row})
+    columns = {"run": _series("run", [run.run] * len(results))}
+    columns |= _columns(LEADING, results)
+    columns |= {name: _series(name, [row.get(name) for row in scores], floats=True) for name in metrics}
+    columns |= _columns(TRAILING, results)
+    return DataFrame(columns)
+
+
+def detail_frame(results: Sequence[CaseResult], *, run: RunInfo) -> "DataFrame":
+    """What the coverage ledger and the flags look at beside the case columns; rows follow `results`.
+
+    `guess` is the chance that an answer without knowledge is right, in [0, 1].
+
+    Raises:
+        MissingExtra: pandas is not installed.
+    """
+    require("pandas", "scipy")
+    from pandas import DataFrame
+
+    guesses = [_guess(result.case.question, run.gammas) for result in results]
+    return DataFrame(_columns(DETAILS, results) | {"guess": _series("guess", guesses)})
+
+
+def metric_columns(cases: "DataFrame") -> tuple[str, ...]:
+    """The columns that hold metrics, sorted."""
+    return tuple(sorted(str(name) for name in cases.columns if "@" in str(name)))
+
+
+def unscored_reasons(results: Iterable[CaseResult]) -> Mapping[tuple[str, str], Mapping[str, int]]:
+    """Why scores are missing and how often, per cell and metric column."""
+    reasons: dict[tuple[str, str], Counter[str]] = {}
+    for result in results:
+        for score in result.scores:
+            if score.value is None:
+                key = (result.case.cell.label, score.column)
+                reasons.setdefault(key, Counter())[score.reason or "no reason given"] += 1
+    return reasons
+
+
+def _columns(columns: Iterable[Column], results: Sequence[CaseResult]) -> dict[str, "Series"]:
+    return {name: _series(name, [value(result) for result in results]) for name, value in columns}
+
+
+def _series(name: str, values: Sequence[object], *, floats: bool = False) -> "Series":
+    from pandas import Series
+
+    if floats or name in FLOATS:
+        return Series([float("nan") if value is None else value for value in values], dtype="float64")
+    # the nullable types keep missing apart from 0 and from ""
+    if name in INTEGERS:
+        return Series(values, dtype="Int64")
+    return Series([None if value is None else storable(str(value)) for value in values], dtype="string")
+
+
+def storable(text: str) -> str:
+    """The text with lone surrogates spelt out, which JSON can smuggle in and no UTF-8 file can hold."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _said(result: CaseResult, part: Callable[[Answer], object]) -> object:
+    """A part of the answer; None when there is none, and when a failure left only placeholders in it."""
+    return None if result.answer is None or result.answer.error is not None else part(result.answer)
+
+
+def _guess(question: Question, gammas: Mapping[str, float]) -> float:
+    if not question.answerable:
+        return 0.0
+    by_type = {"boolean": 0.5, "choice": 1 / len(question.options) if question.options else 0.0}
+    return max(by_type.get(question.answer_type, 0.0), gammas.get(question.dataset, 0.0))

@@ -1,0 +1,153 @@
+"""The summary as one JSON document: for programs, unrounded, every number with its n."""
+
+import json
+from collections.abc import Mapping
+
+from harness.analysis.cells import CellSummary, Coverage, MetricMean, Quantity, Share, Slice
+from harness.analysis.comparisons import Comparison
+from harness.analysis.intervals import Interval
+from harness.analysis.paired import Paired
+from harness.analysis.summary import RunSummary, verdicts
+from harness.analysis.verdicts import verdict
+
+FORMAT = "pytest-scaling summary"
+VERSION = 1
+Json = dict[str, object]
+
+
+def summary_json(summary: RunSummary) -> str:
+    """The text of summary.json; ASCII, so that any text in it survives, and without NaN."""
+    return json.dumps(document(summary), indent=2, ensure_ascii=True, allow_nan=False, default=_as_dict) + "\n"
+
+
+def document(summary: RunSummary) -> Json:
+    """The summary as plain values: the run and its manifest, cells, slices, comparisons, flags and verdicts."""
+    info = summary.info
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "run": info.run,
+        "study": info.study,
+        "primary": info.primary,
+        "correct_at": info.correct_at,
+        "margin": info.margin,
+        "seed": info.seed,
+        "planned": info.planned,
+        "manifest": dict(info.manifest),
+        "verdicts": list(verdicts(summary)),
+        "cells": [_cell(cell, info.higher_is_better) for cell in summary.cells],
+        "tasks": [_slice(part) for part in summary.tasks],
+        "datasets": [_slice(part) for part in summary.datasets],
+        "comparisons": [_comparison(found) for found in summary.comparisons],
+        "flags": [{"code": flag.code, "cell": flag.cell, "message": flag.message} for flag in summary.flags],
+    }
+
+
+def _cell(cell: CellSummary, directions: Mapping[str, bool]) -> Json:
+    return {
+        "cell": cell.cell,
+        "model": cell.model,
+        "params_b": cell.params_b,
+        "tier": cell.tier,
+        "condition": cell.condition,
+        "repeat": cell.repeat,
+        "coverage": _coverage(cell.coverage),
+        "share_correct": _share(cell.share),
+        "metrics": {found.metric: _metric(found, directions) for found in cell.metrics},
+        "loss_nll": _metric(cell.loss_nll, {"loss_nll": False}),
+        "prompt_tokens": _quantity(cell.prompt_tokens),
+        "output_tokens": _quantity(cell.output_tokens),
+        "latency_s": _quantity(cell.latency_s),
+        "concurrency": _quantity(cell.concurrency),
+        "cost_usd": _quantity(cell.cost_usd),
+    }
+
+
+def _slice(part: Slice) -> Json:
+    return {
+        "cell": part.cell,
+        "model": part.model,
+        "condition": part.condition,
+        part.kind: part.name,
+        "coverage": _coverage(part.coverage),
+        "share_correct": _share(part.share),
+    }
+
+
+def _coverage(found: Coverage) -> Json:
+    return {name: getattr(found, name) for name in Coverage.__slots__}
+
+
+def _share(share: Share) -> Json:
+    told = share.complete_case
+    return {
+        "intent_to_test": {"numerator": share.correct, **_interval(share.intent_to_test)},
+        "complete_case": None if told is None else {"numerator": share.correct, **_interval(told)},
+    }
+
+
+def _metric(found: MetricMean, directions: Mapping[str, bool]) -> Json:
+    name = found.metric.rpartition("@")[0] or found.metric
+    return {
+        "higher_is_better": directions.get(name),
+        "mean": None if found.mean is None else _interval(found.mean),
+        "unscored": found.unscored,
+        "reasons": dict(found.reasons),
+    }
+
+
+def _comparison(found: Comparison) -> Json:
+    return {
+        "model": found.model,
+        "condition": found.condition,
+        "baseline": found.baseline,
+        "task": found.task,
+        "dropped": found.dropped,
+        "answered_by_both": _paired(found.answered),
+        "missing_counted_wrong": _paired(found.missing_wrong),
+        "verdict": verdict(found),
+    }
+
+
+def _paired(pair: Paired | None) -> Json | None:
+    if pair is None:
+        return None
+    return {
+        "share_condition": pair.mean_a,
+        "share_baseline": pair.mean_b,
+        "only_condition": pair.only_a,
+        "only_baseline": pair.only_b,
+        "difference": _interval(pair.difference),
+        "p": pair.p,
+        "p_method": pair.p_method,
+        "p_refused": pair.p_refused,
+    }
+
+
+def _interval(found: Interval) -> Json:
+    return {
+        "denominator": found.n,
+        "estimate": found.estimate,
+        "se": found.se,
+        "low": found.low,
+        "high": found.high,
+        "level": found.level,
+        "clusters": found.clusters,
+        "df": found.df,
+        "effective_n": found.effective_n,
+        "method": found.method,
+        "refused": found.refused,
+    }
+
+
+def _quantity(found: Quantity | None) -> Json | None:
+    if found is None:
+        return None
+    return {"n": found.n, "total": found.total, "mean": found.mean, "median": found.median, "most": found.most}
+
+
+def _as_dict(value: object) -> dict[object, object]:
+    """A mapping of a manifest that is no dict."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} cannot stand in summary.json")

@@ -1,0 +1,43 @@
+"""How the numbers of the report were made, and what they leave open, in sentences."""
+
+from harness.analysis.summary import RunSummary
+
+SHARES = (
+    "Shares: Wilson 95 % intervals; clustered, over n divided by the design effect, with the t quantile. "
+    "Means: t intervals."
+)
+DIFFERENCES = (
+    "Differences: Tango interval and mid-p McNemar test for independent questions; clustered, t interval with the "
+    "CR2 error, p from sign flips of whole clusters (at least 6)."
+)
+FAILURES = (
+    "A failed call is neither wrong nor blank: it is counted as an error, and lowers only the share of planned "
+    "questions. An unscored case is left out of a metric's mean and counted; it is never 0."
+)
+TIMES = (
+    "Latency was measured with prompts answered together, so it tells throughput more than waiting; cost is unknown "
+    "without a price table."
+)
+FILES = (
+    "results.csv puts an apostrophe before text that a spreadsheet would run as a formula; results.parquet holds the "
+    "exact text."
+)
+CLUSTERED = "Questions that share a cluster count as one draw: CR2 standard errors, Bell-McCaffrey degrees of freedom."
+INDEPENDENT = "Every question is a cluster of its own: questions count as independent draws."
+
+
+def method_notes(summary: RunSummary) -> tuple[str, ...]:
+    """The notes that fit this run: how questions were clustered, what was computed, how many comparisons were made."""
+    shares = [cell.share.intent_to_test for cell in summary.cells]
+    clustered = any(share.clusters < share.n for share in shares)
+    return (CLUSTERED if clustered else INDEPENDENT, SHARES, DIFFERENCES, *_family(summary), FAILURES, TIMES, FILES)
+
+
+def _family(summary: RunSummary) -> tuple[str, ...]:
+    overall = sum(found.task is None for found in summary.comparisons)
+    if not overall:
+        return ()
+    by_task = len(summary.comparisons) - overall
+    made = f"Comparisons: {overall} over all questions, {by_task} by task."
+    chance = "where there is no difference, about 1 interval in 20 excludes 0 all the same."
+    return (f"{made} Neither intervals nor p-values are adjusted for their number: {chance}",)

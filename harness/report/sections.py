@@ -1,0 +1,232 @@
+"""The report as values: titled sections of lines and tables, which each format renders in its own way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.analysis.cells import CellSummary, MetricMean, Slice
+from harness.analysis.comparisons import Comparison
+from harness.analysis.summary import RunSummary, verdicts
+from harness.analysis.verdicts import percent, points
+from harness.report.method import method_notes
+from harness.report.wording import (
+    NOTHING,
+    decimal_mean,
+    direction,
+    latency,
+    p_value,
+    size,
+    tokens,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of text as they are read; unescaped. The first `names` columns hold names, the others numbers."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    names: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One titled part: lines (unescaped), then a table, either of which may be absent."""
+
+    title: str
+    lines: tuple[str, ...] = ()
+    table: Table | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A whole report: what it is called, what leads it, and its sections in order."""
+
+    title: str
+    lead: str
+    sections: tuple[Section, ...]
+
+
+def first_report(summary: RunSummary) -> Report:
+    """The report that every run gets; a section with nothing to tell is left out."""
+    info = summary.info
+    answered = sum(cell.coverage.answered for cell in summary.cells)
+    sections = (
+        Section(title="Verdicts", lines=verdicts(summary)),
+        Section(title="Cells", lines=CELL_NOTES, table=cell_table(summary)),
+        Section(title="Tasks", table=slice_table(summary.tasks)),
+        Section(title="Data sets", table=slice_table(summary.datasets)),
+        flag_section(summary),
+        comparison_section(summary.comparisons),
+        Section(title="Coverage", lines=COVERAGE_NOTES, table=coverage_table(summary)),
+        Section(title="Metrics", table=metric_table(summary)),
+        Section(title="Method", lines=method_notes(summary)),
+        Section(title="Manifest", lines=manifest_lines(info.manifest)),
+    )
+    return Report(
+        title=f"{info.run}: what size and retrieval buy",
+        lead=(
+            f"Study {info.study}: {answered} of {info.planned} planned cases answered. "
+            f"Correct means {info.primary} at {info.correct_at:g} or above."
+        ),
+        sections=tuple(section for section in sections if section.lines or section.table is not None),
+    )
+
+
+CELL_NOTES = (
+    (
+        "right: share of all n planned questions, with its 95 % interval; a question without an answer counts as not "
+        "right. tokens: mean per prompt/answer. latency: median s, and how many prompts were answered together. "
+        "loss: mean nats per token of the gold answer."
+    ),
+)
+COMPARISON_NOTES = (
+    (
+        "Differences are paired, over the n questions that both answered. only: questions that this condition alone, "
+        "and direct alone, got right. dropped: planned questions that not both answered; as wrong: the difference when "
+        "they count as not right. The p-values are not adjusted for their number."
+    ),
+)
+COVERAGE_NOTES = (
+    (
+        "planned = answered + errored + missing; answered = correct + wrong + blank + unparsed. Of the answered: "
+        "truncated lost passages to the context window, cut ended at the token limit, refused were refusals."
+    ),
+)
+
+
+def cell_table(summary: RunSummary) -> Table | None:
+    """One row per cell: who, of what size, how often right, and what it took."""
+    columns = ("model", "params", "condition", "n", "right % [95 %]", "blank", "err", "tokens", "latency", "loss (n)")
+    rows = tuple(
+        (
+            cell.model,
+            size(cell.params_b),
+            _condition(cell),
+            str(cell.coverage.planned),
+            percent(cell.share.intent_to_test, 1),
+            str(cell.coverage.blank),
+            str(cell.coverage.errored),
+            tokens(cell),
+            latency(cell),
+            f"{decimal_mean(cell.loss_nll)} ({_scored(cell.loss_nll)})",
+        )
+        for cell in summary.cells
+    )
+    return Table(columns=columns, rows=rows, names=3) if rows else None
+
+
+def slice_table(slices: tuple[Slice, ...]) -> Table | None:
+    """One row per cell and slice; None without slices."""
+    columns = ("model", "condition", slices[0].kind if slices else "", "n", "right", "right % [95 %]", "blank", "err")
+    rows = tuple(
+        (
+            part.model,
+            part.condition,
+            part.name,
+            str(part.coverage.planned),
+            str(part.coverage.correct),
+            percent(part.share.intent_to_test, 1),
+            str(part.coverage.blank),
+            str(part.coverage.errored),
+        )
+        for part in slices
+    )
+    return Table(columns=columns, rows=rows, names=3) if rows else None
+
+
+def comparison_section(comparisons: tuple[Comparison, ...]) -> Section:
+    """One row per comparison; empty without any."""
+    columns = ("model", "condition", "task", "n", "dropped", "points [95 %]", "only", "p", "interval", "test")
+    rows = tuple(_comparison_row(found) for found in comparisons)
+    title = "Against direct"
+    if not rows:
+        return Section(title=title)
+    return Section(title=title, lines=COMPARISON_NOTES, table=Table(columns=columns, rows=rows, names=3))
+
+
+def coverage_table(summary: RunSummary) -> Table | None:
+    """Where each cell's planned questions went, and the share correct both ways."""
+    ledger = ("planned", "answered", "correct", "wrong", "blank", "unparsed", "errored", "missing")
+    within = ("truncated", "cut", "refused")
+    columns = ("model", "condition", *ledger, *within, "right % of planned", "right % of answered")
+    rows = tuple(
+        (
+            cell.model,
+            _condition(cell),
+            *(str(getattr(cell.coverage, name)) for name in (*ledger, *within)),
+            percent(cell.share.intent_to_test, 1),
+            NOTHING if cell.share.complete_case is None else percent(cell.share.complete_case, 1),
+        )
+        for cell in summary.cells
+    )
+    return Table(columns=columns, rows=rows, names=2) if rows else None
+
+
+def metric_table(summary: RunSummary) -> Table | None:
+    """Every metric's mean per cell, over the cases it scored."""
+    columns = ("model", "condition", "metric", "better", "mean [95 %]", "SE", "n", "unscored", "most frequent reason")
+    directions = summary.info.higher_is_better
+    rows = tuple(
+        (
+            cell.model,
+            _condition(cell),
+            found.metric,
+            direction(found.metric, directions),
+            decimal_mean(found, interval=True),
+            NOTHING if found.mean is None or found.mean.se is None else f"{found.mean.se:.3f}",
+            _scored(found),
+            str(found.unscored),
+            f"{found.reasons[0][0]} ({found.reasons[0][1]})" if found.reasons else NOTHING,
+        )
+        for cell in summary.cells
+        for found in cell.metrics
+    )
+    return Table(columns=columns, rows=rows, names=3) if rows else None
+
+
+def flag_section(summary: RunSummary) -> Section:
+    """What is wrong with the data, or that nothing is."""
+    rows = tuple((flag.code, flag.cell or "the run", flag.message) for flag in summary.flags)
+    if not rows:
+        return Section(title="Flags", lines=("No flag was raised.",))
+    return Section(title="Flags", table=Table(columns=("flag", "cell", "what"), rows=rows, names=3))
+
+
+def manifest_lines(manifest: Mapping[str, object]) -> tuple[str, ...]:
+    """One line per entry of the manifest; nested ones on one line."""
+    return tuple(f"{name}: {_flat(value)}" for name, value in sorted(manifest.items()))
+
+
+def _flat(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_flat(part)}" for name, part in sorted(value.items()))
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_flat(part) for part in value)
+    return str(value)
+
+
+def _comparison_row(found: Comparison) -> tuple[str, ...]:
+    pair = found.answered
+    names = (found.model, f"{found.condition} - {found.baseline}", found.task or "all")
+    if pair is None:
+        return (*names, "0", str(found.dropped), *([NOTHING] * 5))
+    only = NOTHING if pair.only_a is None else f"{pair.only_a} / {pair.only_b}"
+    interval = pair.difference.refused or pair.difference.method
+    return (
+        *names,
+        str(pair.difference.n),
+        str(found.dropped),
+        points(pair),
+        only,
+        p_value(pair),
+        interval,
+        pair.p_refused or pair.p_method,
+    )
+
+
+def _condition(cell: CellSummary) -> str:
+    return f"{cell.condition} #{cell.repeat + 1}" if cell.repeat else cell.condition
+
+
+def _scored(found: MetricMean) -> str:
+    return "0" if found.mean is None else str(found.mean.n)

@@ -1,0 +1,106 @@
+"""The report in the terminal: verdicts, one line per cell, and what is wrong with the data."""
+
+from collections.abc import Iterator, Sequence
+from io import StringIO
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from harness.analysis.cells import CellSummary
+from harness.analysis.summary import RunSummary, verdicts
+from harness.analysis.verdicts import percent
+from harness.report.escape import plain
+from harness.report.wording import latency, size, tokens
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+VERDICTS_MOST = 12
+FLAGS_MOST = 8
+LINE_CHARACTERS = 400
+COLUMNS = ("model", "params", "condition", "n", "right % [95 %]", "blank", "err", "tokens", "latency")
+NAMES = ("model", "condition")
+LEGEND = (
+    "right: of all n planned questions; one without an answer is not right. tokens: mean per prompt/answer. "
+    "latency: median s @ prompts answered together."
+)
+
+
+def render(summary: RunSummary, *, width: int = 80, colour: bool = False, places: Sequence[str] = ()) -> str:
+    """The report as text of at most `width` columns, with ANSI styles only when `colour` is on.
+
+    Args:
+        summary: what the analysis found.
+        width: of the terminal, at least 60; tables fold long names.
+        colour: whether the text goes to a terminal that shows styles.
+        places: the files or folders where more is written, one line each.
+    """
+    from rich.console import Console
+
+    out = StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        legacy_windows=False,
+        highlight=False,
+        soft_wrap=False,
+        _environ={},
+    )
+    for part in _parts(summary, width, places):
+        console.print(part)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _parts(summary: RunSummary, width: int, places: Sequence[str]) -> "Iterator[Text | Table]":
+    info = summary.info
+    yield _line(f"{info.run} (study {info.study}): correct is {info.primary} >= {info.correct_at:g}", width, "bold")
+    told = verdicts(summary)
+    yield from (_line(f"* {line}", width) for line in told[:VERDICTS_MOST])
+    if len(told) > VERDICTS_MOST:
+        yield _line(f"  {len(told) - VERDICTS_MOST} more verdicts in report.md", width, "dim")
+    yield _line("", width)
+    yield _table(summary.cells)
+    yield _line(LEGEND, width, "dim")
+    for flag in summary.flags[:FLAGS_MOST]:
+        yield _line(f"{flag.code} {flag.cell or 'run'}: {flag.message}", width, "yellow")
+    if len(summary.flags) > FLAGS_MOST:
+        yield _line(f"{len(summary.flags) - FLAGS_MOST} more flags in report.md", width, "yellow")
+    yield from (_line(place, width) for place in places)
+
+
+def _line(text: str, width: int, style: str = "") -> "Text":
+    """One wrapped line whose later rows are indented; a long word such as a path stays whole."""
+    from rich.text import Text
+
+    rows = wrap(plain(text, LINE_CHARACTERS), width, subsequent_indent="  ", break_long_words=False)
+    return Text("\n".join(rows), style=style, no_wrap=True, overflow="ignore")
+
+
+def _table(cells: Sequence[CellSummary]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for name in COLUMNS:
+        is_name = name in NAMES
+        table.add_column(Text(name), justify="left" if is_name else "right", no_wrap=not is_name, overflow="fold")
+    for cell in cells:
+        table.add_row(*(Text(plain(part), style=style) for part, style in _row(cell)))
+    return table
+
+
+def _row(cell: CellSummary) -> tuple[tuple[str, str], ...]:
+    condition = f"{cell.condition} #{cell.repeat + 1}" if cell.repeat else cell.condition
+    return (
+        (cell.model, ""),
+        (size(cell.params_b), ""),
+        (condition, ""),
+        (str(cell.coverage.planned), ""),
+        (percent(cell.share.intent_to_test, 1), "bold"),
+        (str(cell.coverage.blank), ""),
+        (str(cell.coverage.errored), "red" if cell.coverage.errored else ""),
+        (tokens(cell), ""),
+        (latency(cell), ""),
+    )

@@ -1,0 +1,188 @@
+"""Conditions against direct: which questions are compared, what is dropped, and what is said."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.analysis.comparisons import Comparison, compare_conditions
+from harness.analysis.frame import gather
+from harness.analysis.summary import summarise, verdicts
+from harness.analysis.verdicts import alone, is_clear, percent, points, verdict
+from harness.records import CaseResult
+from tests.report.made_up_runs import make_cell, make_cell_results, make_info, make_question, make_result, make_run
+
+
+def compare(results: list[CaseResult]) -> tuple[Comparison, ...]:
+    info = make_info(len(results))
+    return compare_conditions(gather(results, run=info), info)
+
+
+def two_cells(rag: list[str | None], direct: list[str | None], clusters: int = 0) -> Comparison:
+    (found,) = compare([*make_cell_results(rag, "rag", clusters), *make_cell_results(direct, "direct", clusters)])
+    return found
+
+
+def test_each_other_condition_is_compared_with_direct_within_each_model() -> None:
+    results = make_run({"direct": 0.1, "rag": 0.4, "oracle": 0.6}, n=20, models={"tiny": 0.1, "big": 7.0})
+    names = [(found.model, found.condition, found.baseline, found.task) for found in compare(results)]
+    assert names == [(model, condition, "direct", None) for model in ("tiny", "big") for condition in ("rag", "oracle")]
+
+
+def test_several_tasks_are_compared_one_by_one_too() -> None:
+    results = make_run({"direct": 0.1, "rag": 0.4}, n=20, tasks=("b", "a"))
+    assert [(found.task, found.answered.difference.n) for found in compare(results)] == [
+        (None, 20),
+        ("a", 10),
+        ("b", 10),
+    ]
+
+
+def test_without_direct_nothing_is_compared() -> None:
+    assert compare(make_run({"rag": 0.4, "oracle": 0.6}, n=5)) == ()
+
+
+def test_questions_that_not_both_answered_are_dropped_and_counted() -> None:
+    found = two_cells(["correct", "correct", "error", "wrong"], ["wrong", None, "wrong", "wrong"])
+    assert (found.answered.difference.n, found.dropped) == (2, 2)
+    assert found.answered.difference.estimate == 0.5
+
+
+def test_the_sensitivity_counts_missing_answers_as_wrong() -> None:
+    found = two_cells(["correct", "correct", "error", "wrong"], ["wrong", None, "wrong", "wrong"])
+    assert (found.missing_wrong.difference.n, found.missing_wrong.difference.estimate) == (4, 0.5)
+
+
+def test_nothing_dropped_needs_no_sensitivity() -> None:
+    assert two_cells(["correct", "wrong"], ["wrong", "wrong"]).missing_wrong is None
+
+
+def test_no_common_answer_is_told_and_not_compared() -> None:
+    found = two_cells(["correct", None], [None, "wrong"])
+    assert found.answered is None
+    assert verdict(found) == "tiny: rag and direct share no answered question (2 planned)"
+
+
+def test_questions_of_one_cell_alone_are_dropped() -> None:
+    found = two_cells(["correct"] * 3, ["wrong"] * 2)
+    assert (found.answered.difference.n, found.dropped, found.missing_wrong.difference.n) == (2, 1, 2)
+
+
+def test_cells_without_a_common_question_have_no_sensitivity() -> None:
+    rag = [make_result(make_cell(condition="rag"), make_question(9), "correct")]
+    (found,) = compare([*rag, *make_cell_results(["wrong"])])
+    assert (found.answered, found.missing_wrong, found.dropped) == (None, None, 2)
+
+
+def test_repeats_are_averaged_per_question_first() -> None:
+    repeats = [
+        make_result(make_cell(condition="rag", repeat=repeat), make_question(i), outcome)
+        for repeat, outcomes in enumerate([["correct", "wrong", "correct"], ["correct", "correct", "error"]])
+        for i, outcome in enumerate(outcomes)
+    ]
+    (found,) = compare([*repeats, *make_cell_results(["wrong"] * 3)])
+    assert found.answered.difference.n == 3
+    assert found.answered.mean_a == pytest.approx((1 + 0.5 + 1) / 3)
+    assert found.answered.p_method == "paired t"
+
+
+def test_clustered_questions_use_the_clustered_interval() -> None:
+    found = two_cells(["correct", "wrong"] * 12, ["wrong"] * 24, clusters=8)
+    assert (found.answered.difference.method, found.answered.difference.clusters) == ("t, CR2", 8)
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_results_changes_nothing(random: Random) -> None:
+    results = make_run({"direct": 0.2, "rag": 0.6}, n=40, clusters=16)
+    shuffled = list(results)
+    random.shuffle(shuffled)
+    assert compare(shuffled) == compare(results)
+
+
+def test_a_planted_difference_is_found() -> None:
+    (found,) = compare(make_run({"direct": 0.1, "rag": 0.5}, n=300, clusters=60))
+    assert found.answered.difference.low < 0.4 < found.answered.difference.high
+    assert is_clear(found)
+
+
+def test_beating_is_said_with_points_interval_and_questions() -> None:
+    results = make_run({"direct": 0.1, "rag": 0.5}, n=88)
+    assert verdict(compare(results)[0]) == "tiny: rag beats direct by 41 points [31, 51] on 88 questions"
+
+
+def test_a_task_is_named() -> None:
+    found = replace(compare(make_run({"direct": 0.1, "rag": 0.5}, n=88))[0], task="knowledge")
+    assert verdict(found).endswith("on 88 knowledge questions")
+
+
+def test_losing_is_said() -> None:
+    assert verdict(two_cells(["wrong"] * 30, ["correct"] * 20 + ["wrong"] * 10)) == (
+        "tiny: rag falls behind direct: -67 points [-81, -48] on 30 questions"
+    )
+
+
+def test_an_interval_that_spans_zero_is_no_clear_difference() -> None:
+    found = two_cells(["correct"] * 11 + ["wrong"] * 9, ["wrong"] * 9 + ["correct"] * 11)
+    assert verdict(found).startswith("tiny: no clear difference between rag and direct: 0 points [")
+    assert not is_clear(found)
+
+
+def test_being_ahead_within_the_interval_is_no_clear_difference() -> None:
+    found = two_cells(["correct"] * 12 + ["wrong"] * 9, ["wrong"] * 12 + ["correct"] * 9)
+    assert verdict(found).startswith("tiny: no clear difference between rag and direct: +14 points [-")
+
+
+def test_a_refused_interval_is_told_with_its_reason() -> None:
+    found = two_cells(["correct"] * 2, ["wrong"] * 2, clusters=1)
+    assert verdict(found) == (
+        "tiny: rag against direct +100 points, no interval (all 2 questions are in one cluster), on 2 questions"
+    )
+    assert not is_clear(found)
+
+
+def test_what_was_dropped_is_told_with_the_sensitivity() -> None:
+    found = two_cells(["correct"] * 10 + ["error"], ["wrong"] * 11)
+    assert verdict(found).endswith("on 10 questions (1 of 11 dropped; as wrong: +91 [41, 98])")
+
+
+def test_one_question_is_singular() -> None:
+    assert "on 1 question" in verdict(two_cells(["correct"], ["correct"]))
+
+
+def test_a_small_difference_is_not_rounded_to_nothing() -> None:
+    found = two_cells(["correct"] * 3 + ["wrong"] * 997, ["correct"] * 2 + ["wrong"] * 998)
+    assert points(found.answered).startswith("+0.1 [-")
+
+
+def test_an_interval_beyond_what_can_be_is_shown_within_it() -> None:
+    found = two_cells(["correct", "wrong"] * 2 + ["correct"], ["wrong"] * 5, clusters=2)
+    assert found.answered.difference.high > 1
+    assert points(found.answered).endswith(", 100]")
+
+
+def test_a_cell_alone_tells_its_share() -> None:
+    results = make_cell_results(["correct", "wrong"], "rag")
+    summary = summarise(gather(results, run=make_info(2)), make_info(2))
+    assert verdicts(summary) == (alone(summary.cells[0]),)
+    assert alone(summary.cells[0]) == "tiny: rag gets 50 [9, 91] % of 2 questions right"
+
+
+def test_a_share_without_interval_is_shown_alone() -> None:
+    results = make_cell_results(["correct", "wrong"], clusters=1)
+    summary = summarise(gather(results, run=make_info(2)), make_info(2))
+    assert percent(summary.cells[0].share.intent_to_test) == "50"
+
+
+def test_verdicts_lead_with_all_questions_then_clear_tasks() -> None:
+    results = make_run({"direct": 0.1, "rag": 0.5}, n=60, tasks=("a", "b"))
+    blurred = [
+        replace(each, outcome="wrong") if each.case.question.task == "a" and each.outcome == "correct" else each
+        for each in results
+    ]
+    summary = summarise(gather(blurred, run=make_info(120)), make_info(120))
+    told = verdicts(summary)
+    assert "on 60 questions" in told[0]
+    assert "on 30 b questions" in told[1]
+    assert "no clear difference" in told[2]

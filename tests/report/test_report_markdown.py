@@ -1,0 +1,124 @@
+"""report.md: its order, its numbers, and its size."""
+
+import re
+
+import pytest
+
+from harness.records import CaseResult
+from harness.report.markdown import render
+from harness.report.sections import Report, Section, Table, first_report
+from harness.report.write import summarise_run
+from tests.report.made_up_runs import make_cell, make_cell_results, make_info, make_question, make_result, make_run
+
+
+def shown(results: list[CaseResult], **changes: object) -> str:
+    return render(first_report(summarise_run(results, make_info(len(results), **changes))))
+
+
+def titles(text: str) -> list[str]:
+    return re.findall(r"^## (.*)$", text, flags=re.MULTILINE)
+
+
+def section(text: str, title: str) -> str:
+    return text.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def test_the_sections_come_in_order() -> None:
+    text = shown(make_run({"direct": 0.1, "rag": 0.5}, n=20, tasks=("a", "b")), manifest={"python": "3"})
+    assert titles(text) == [
+        *("Verdicts", "Cells", "Tasks", "Flags", "Against direct", "Coverage", "Metrics", "Method", "Manifest"),
+    ]
+
+
+def test_sections_with_nothing_to_tell_are_left_out() -> None:
+    text = shown(make_cell_results(["correct", "wrong"]))
+    assert titles(text) == ["Verdicts", "Cells", "Flags", "Coverage", "Metrics", "Method"]
+
+
+def test_the_lead_counts_cases_and_says_what_correct_means() -> None:
+    text = shown(make_cell_results(["correct", None]))
+    assert "Study ferries: 1 of 2 planned cases answered. Correct means value accuracy at 1 or above." in text
+
+
+def test_a_cell_row_has_its_numbers() -> None:
+    row = "| tiny | 135M | direct | 10 | 80.0 [49.0, 94.3] | 1 | 1 | 40/4 | 0.5s@8 | 1.250 (9) |"
+    assert row in shown(make_cell_results(["correct"] * 8 + ["blank", "error"]))
+
+
+def test_a_task_row_has_its_numbers() -> None:
+    text = shown(make_run({"direct": 1.0}, n=20, tasks=("a", "b")))
+    assert "| tiny | direct | a | 10 | 10 | 100.0 [72.2, 100.0] | 0 | 0 |" in section(text, "Tasks")
+
+
+def test_several_data_sets_get_a_table() -> None:
+    results = [
+        make_result(make_cell(), make_question(place, dataset=name), "correct") for place, name in enumerate("ab")
+    ]
+    assert "| tiny | direct | b | 1 | 1 |" in section(shown(results), "Data sets")
+
+
+def test_a_comparison_row_has_its_numbers() -> None:
+    text = shown([*make_cell_results(["correct"] * 20, "rag"), *make_cell_results(["wrong"] * 19 + ["error"])])
+    row = "| tiny | rag - direct | all | 19 | 1 | +100 [66, 100] | 19 / 0 | &lt; 0.001 | Tango | mid-p McNemar |"
+    assert row in section(text, "Against direct")
+
+
+def test_a_comparison_without_common_answers_has_dashes() -> None:
+    text = shown([*make_cell_results(["correct"], "rag"), *make_cell_results(["error"])])
+    assert "| tiny | rag - direct | all | 0 | 1 | - | - | - | - | - |" in text
+
+
+def test_a_refused_p_value_is_told_with_its_reason() -> None:
+    direct = make_cell_results(["wrong", "correct"] * 3, clusters=3)
+    text = shown([*make_cell_results(["correct"] * 6, "rag", 3), *direct])
+    assert "sign flips need at least 6 clusters, here 3" in section(text, "Against direct")
+
+
+def test_coverage_adds_up_in_its_row() -> None:
+    text = shown(make_cell_results(["correct", "wrong", "blank", "unparsed", "error", None]))
+    assert "| tiny | direct | 6 | 4 | 1 | 1 | 1 | 1 | 1 | 1 | 0 | 0 | 0 |" in section(text, "Coverage")
+
+
+def test_a_metric_row_has_direction_n_and_reason() -> None:
+    text = section(shown(make_cell_results(["correct", "wrong", "unparsed"])), "Metrics")
+    assert "| value_accuracy@1 | higher | 0.500 [-5.853, 6.853] | 0.500 | 2 | 1 | no JSON object (1) |" in text
+
+
+def test_flags_are_told_or_their_absence() -> None:
+    assert "| MISSING_QUESTIONS | tiny-direct | 1 of 2" in shown(make_cell_results(["correct", None]))
+    assert "- No flag was raised." in shown(make_cell_results(["correct", "correct"]))
+
+
+@pytest.mark.parametrize(("clusters", "note"), [(0, "a cluster of its own"), (4, "count as one draw")])
+def test_the_method_says_how_questions_were_clustered(clusters: int, note: str) -> None:
+    assert note in section(shown(make_cell_results(["correct", "wrong"] * 6, clusters=clusters)), "Method")
+
+
+def test_the_method_counts_the_comparisons() -> None:
+    text = shown(make_run({"direct": 0.1, "rag": 0.5}, n=20, tasks=("a", "b")))
+    assert "Comparisons: 1 over all questions, 2 by task." in section(text, "Method")
+
+
+def test_nested_manifest_entries_stand_on_one_line() -> None:
+    text = shown(make_cell_results(["correct"]), manifest={"packages": {"b": "2", "a": "1"}, "cores": [1, 2]})
+    assert section(text, "Manifest").split() == ["-", "cores:", "1,", "2", "-", "packages:", "a", "1,", "b", "2"]
+
+
+def test_a_large_study_stays_within_sixty_kilobytes() -> None:
+    models = {f"model-with-a-long-name-{size:03d}": float(size) for size in range(1, 61)}
+    text = shown(make_run({"direct": 0.1, "rag": 0.4}, n=8, models=models, tasks=tuple("abcd")))
+    assert len(text.encode()) <= 60_000
+    assert "more rows in summary.json" in text
+
+
+def test_even_a_hopeless_report_stays_within_sixty_kilobytes() -> None:
+    table = Table(columns=("name",) * 200, rows=(("é" * 200,) * 200,) * 3)
+    text = render(Report(title="t", lead="l", sections=(Section(title="s", lines=("x",) * 900, table=table),)))
+    assert len(text.encode()) <= 60_000
+
+
+def test_tables_keep_their_shape_under_hostile_names() -> None:
+    cell = make_cell(model="evil|name\n| --- |")
+    text = shown([make_result(cell, make_question(1), "correct")])
+    (row,) = [line for line in section(text, "Cells").splitlines() if "evil" in line]
+    assert len(re.findall(r"(?<!\\)\|", row)) == 11

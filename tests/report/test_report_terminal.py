@@ -1,0 +1,75 @@
+"""The terminal table: what it shows, at which width, and that nothing hostile gets through."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.records import CaseResult
+from harness.report.terminal import render
+from harness.report.write import summarise_run
+from tests.report.made_up_runs import make_cell, make_cell_results, make_info, make_question, make_result, make_run
+
+MODELS = {"smollm2-135m": 0.135, "qwen2.5-0.5b-instruct": 0.5, "a-very-long-model-name-of-somebody": None}
+
+
+def shown(results: list[CaseResult], **options: object) -> str:
+    return render(summarise_run(results, make_info(len(results))), **options)
+
+
+def test_the_table_says_everything_of_a_cell() -> None:
+    text = shown([*make_cell_results(["correct"] * 8 + ["blank", "error"])])
+    assert "model params condition  n    right % [95 %] blank err tokens latency" in text
+    assert "tiny    135M direct    10 80.0 [49.0, 94.3]     1   1   40/4  0.5s@8" in text
+
+
+def test_verdicts_stand_above_the_table() -> None:
+    text = shown(make_run({"direct": 0.1, "rag": 0.5}, n=88))
+    assert text.index("rag beats direct by 41 points [31, 51]") < text.index("model params")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_nothing_is_wider_than_the_terminal(width: int) -> None:
+    text = shown(make_run({"direct": 0.1, "rag": 0.5}, n=200, models=MODELS, tasks=("a", "b")), width=width)
+    assert max(len(line) for line in text.splitlines()) <= width
+
+
+def test_long_names_fold_and_are_whole() -> None:
+    text = shown(make_run({"direct": 0.1}, n=2000, models={"m" * 40: 1.0}))
+    assert "".join(line.split()[0] for line in text.splitlines() if line.startswith("mmm")) == "m" * 40
+
+
+def test_plain_text_has_no_styles_and_colour_has() -> None:
+    results = make_cell_results(["correct", "error"])
+    assert "\x1b[" not in shown(results)
+    assert "\x1b[" in shown(results, colour=True)
+
+
+def test_hostile_names_and_markup_are_shown_as_text() -> None:
+    cell = make_cell(model="\x1b[31m[red]evil[/red]\x1b[0m")
+    text = shown([make_result(cell, make_question(1), "correct")])
+    assert "\x1b" not in text
+    assert "[red]evil[/red]" in text
+
+
+def test_flags_and_places_follow_the_table() -> None:
+    text = shown(make_cell_results(["correct", None]), places=["reports/made-up/report.md"])
+    assert text.index("latency") < text.index("MISSING_QUESTIONS tiny-direct: 1 of 2") < text.index("reports/made-up")
+
+
+def test_many_verdicts_and_flags_are_counted_instead() -> None:
+    results = make_run({"direct": 0.1, "rag": 0.4, "oracle": 0.5}, n=12, tasks=tuple("abcdef"))
+    faults = {"bos_count": 2, "latency_s": 0.0, "output_tokens": 0}
+    broken = [replace(each, answer=replace(each.answer, **faults)) for each in results]
+    text = shown(broken)
+    assert "2 more verdicts in report.md" in text
+    assert "more flags in report.md" in text
+
+
+def test_repeats_are_told_apart() -> None:
+    results = [make_result(make_cell(repeat=repeat), make_question(1), "correct") for repeat in (0, 1)]
+    assert "direct #2" in shown(results)
+
+
+def test_unreported_tokens_and_latency_are_dashes() -> None:
+    (row,) = [line for line in shown(make_cell_results([None])).splitlines() if line.startswith("tiny    ")]
+    assert row.split()[-2:] == ["-", "-"]
