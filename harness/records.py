@@ -151,7 +151,10 @@ class Shot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A named way to ask; `reader` says how the answer text is read back, `hash` covers every field."""
+    """A named way to ask; `reader` says how the answer text is read back, `hash` covers every field.
+
+    With `chat` off the turns are plain text to be continued, as a base model is asked, and no chat template is used.
+    """
 
     name: str
     system: str
@@ -159,6 +162,7 @@ class Template:
     user_with_passages: str
     reader: Literal["line", "json", "cited", "cot"]
     shots: tuple[Shot, ...] = ()
+    chat: bool = True
     hash: str
 
 

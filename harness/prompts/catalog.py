@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from harness.cache import digest
 from harness.errors import StudyError, UnknownName
@@ -16,6 +16,7 @@ from harness.records import Shot, Template
 Reader = Literal["line", "json", "cited", "cot"]
 READERS = get_args(Reader)
 FIELDS = ("reader", "system", "user", "user_with_passages")
+CHAT = "chat"
 _FEW_SHOT = re.compile(r"few-shot-([1-9][0-9]{0,3})")
 _WITH_SHOTS = re.compile(r"(.+)\+([1-9][0-9]{0,3})", re.DOTALL)
 _FILE = re.compile(r"(.+\.toml)(?::(.+))?", re.DOTALL | re.IGNORECASE)
@@ -29,7 +30,7 @@ def template_names() -> tuple[str, ...]:
 def find_template(name: str, shots: Sequence[Shot] = (), *, base: Path | None = None) -> Template:
     """The template of a name.
 
-    `NAME` is one of the package; `FILE.toml` or `FILE.toml:NAME` is a user's own, of the same four fields, looked for
+    `NAME` is one of the package; `FILE.toml` or `FILE.toml:NAME` is a user's own, of the same fields, looked for
     under `base` (the current folder when None). `NAME+K` puts the first K of `shots` before the question as earlier
     turns, and `few-shot-K` is `concise+K`. The name of the result is the name asked for, but a file's has no folder.
 
@@ -109,22 +110,25 @@ def _template(name: str, table: object, place: str) -> Template:
             system=texts["system"],
             user=texts["user"],
             user_with_passages=texts["user_with_passages"],
+            chat=fields.get(CHAT, True),
             reader=cast(Reader, reader),
             hash="",
         )
     )
 
 
-def _checked(name: str, table: object, place: str) -> Mapping[str, str]:
+def _checked(name: str, table: object, place: str) -> Mapping[str, Any]:
     if not isinstance(table, Mapping):
         raise StudyError(f"{place}: {name!r} is not a table: write [{name}] with {', '.join(FIELDS)}")
     for field in table:
-        if field not in FIELDS:
-            raise UnknownName(f"field of prompt {name!r} in {place}", field, FIELDS)
+        if field not in {*FIELDS, CHAT}:
+            raise UnknownName(f"field of prompt {name!r} in {place}", field, (*FIELDS, CHAT))
     for field in FIELDS:
         if not isinstance(table.get(field), str):
             raise StudyError(f"{place}: prompt {name!r} needs the text field {field!r}")
-    return cast(Mapping[str, str], table)
+    if not isinstance(table.get(CHAT, True), bool):
+        raise StudyError(f"{place}: chat of prompt {name!r} is {table[CHAT]!r}: true or false")
+    return table
 
 
 def _stamped(template: Template) -> Template:

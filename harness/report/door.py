@@ -1,7 +1,7 @@
 """From a study and what the store holds of it to the written report: the one way in for plugin and command."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -48,12 +48,7 @@ def write_report(study: Study, results: Sequence[CaseResult], target: Target) ->
 
 def run_info(study: Study, results: Sequence[CaseResult], target: Target) -> RunInfo:
     """What the analysis must know of the run."""
-    directions = {
-        score.metric: found.higher_is_better
-        for result in results
-        for score in result.scores
-        if score.version and (found := metric(score.metric)).higher_is_better is not None
-    }
+    better = {name: metric(name).higher_is_better for name, version in _versions(results) if version}
     return RunInfo(
         run=target.run,
         study=study.name,
@@ -63,7 +58,7 @@ def run_info(study: Study, results: Sequence[CaseResult], target: Target) -> Run
         margin=study.margin,
         seed=study.seed,
         manifest=manifest(_stamps(study, results, target), rootdir=target.root),
-        higher_is_better=directions,
+        higher_is_better={name: higher for name, higher in better.items() if higher is not None},
         gammas={name: data.gamma for name, data in study.datasets.items()},
     )
 
@@ -76,7 +71,7 @@ def _stamps(study: Study, results: Sequence[CaseResult], target: Target) -> Stam
         prompts={f"{name}: {template.name}": template.hash for name, template in study.templates.items()},
         weights=target.weights,
         retriever={study.retriever.kind: build_retriever(study.retriever, ()).hash},
-        metrics=dict(sorted(_versions(results))),
+        metrics=dict(_versions(results)),
         settings={
             "decoding": asdict(study.decoding),
             "retrieval": asdict(study.retriever),
@@ -86,6 +81,6 @@ def _stamps(study: Study, results: Sequence[CaseResult], target: Target) -> Stam
     )
 
 
-def _versions(results: Sequence[CaseResult]) -> Iterator[tuple[str, int]]:
-    seen = {(score.metric, score.version) for result in results for score in result.scores}
-    return iter(seen)
+def _versions(results: Sequence[CaseResult]) -> list[tuple[str, int]]:
+    """Each metric with its version; version 0 is a value that a test of the user's recorded."""
+    return sorted({(score.metric, score.version) for result in results for score in result.scores})

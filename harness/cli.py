@@ -1,0 +1,215 @@
+"""The command `harness`: models, hardware, weights, data files, studies and reports, outside pytest."""
+
+import json
+import sys
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.errors import HarnessError, StudyError
+from harness.options import DEFAULT_STORE, Project, Settings, read_project
+from harness.records import Selection
+
+USAGE_ERROR = 4
+
+app = typer.Typer(
+    name="harness",
+    help="What model size buys on your questions, and what retrieval buys instead.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+StudyName = Annotated[str | None, typer.Option("--study", help="Study file, or a built-in study.")]
+StoreFile = Annotated[str | None, typer.Option("--store", help=f"The file that keeps the answers [{DEFAULT_STORE}].")]
+ModelNames = Annotated[list[str] | None, typer.Option("--model", help="Models, instead of the study's.")]
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one line on stderr and exit code 4."""
+    try:
+        app()
+    except HarnessError as error:
+        sys.stderr.write(f"ERROR: {error}\n")
+        sys.exit(USAGE_ERROR)
+
+
+def _project() -> Project:
+    """The project of the current folder, or of the nearest folder above that has one."""
+    here = Path.cwd()
+    found = (read_project(folder) for folder in (here, *here.parents))
+    return next((project for project in found if project.uses), Project(root=here))
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def _print_table(head: list[str], rows: list[list[str]]) -> None:
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    for row in [head, *rows]:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@app.command()
+def models(
+    compare: Annotated[tuple[str, str] | None, typer.Option("--compare", help="Two models, side by side.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List the models that have a name. Example: harness models --compare qwen7b mistral7b."""
+    from harness.registry.catalog import load_catalog
+    from harness.registry.recommend import compare as compare_models
+    from harness.registry.recommend import model_row
+
+    catalog = load_catalog(_project().models)
+    rows = [model_row(model) for model in catalog.models] if compare is None else compare_models(catalog, compare)
+    if as_json:
+        _print_json([asdict(row) for row in rows])
+    elif compare is None:
+        head = ["model", "aliases", "params B", "tier", "context", "licence"]
+        _print_table(head, [_model_line(asdict(row)) for row in rows])
+    else:
+        tables = [asdict(row) for row in rows]
+        _print_table(["", *(str(row["name"]) for row in tables)], _side_by_side(tables))
+
+
+def _model_line(row: dict[str, object]) -> list[str]:
+    return [_shown(row[key]) for key in ("name", "aliases", "params_b", "tier", "context_length", "licence")]
+
+
+def _side_by_side(rows: list[dict[str, object]]) -> list[list[str]]:
+    return [[key, *(_shown(row[key]) for row in rows)] for key in rows[0] if key != "name"]
+
+
+def _shown(value: object) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(sorted(map(str, value))) or "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {each}" for key, each in value.items()) or "-"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@app.command()
+def hardware(
+    name: Annotated[str | None, typer.Argument(help="A profile; this machine without one.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show a machine and the models that fit it. Example: harness hardware local_4090."""
+    from harness.registry.catalog import find_hardware, load_catalog
+    from harness.registry.machine import this_machine
+    from harness.registry.recommend import recommend
+
+    catalog = load_catalog(_project().models)
+    machine = this_machine() if name is None else find_hardware(catalog, name)
+    advice = recommend(catalog, machine)
+    if as_json:
+        profiles = [profile.name for profile in catalog.hardware]
+        fitting = [model.name for model in advice.fits]
+        _print_json({"hardware": asdict(machine), "fits": fitting, "left_out": advice.left_out, "profiles": profiles})
+        return
+    typer.echo(f"{machine.title}: {machine.memory_gb:.1f} GB, {machine.quantisation}, batch {machine.batch_size}")
+    typer.echo(f"first choice: {advice.chosen.name if advice.chosen else 'no model fits'}")
+    typer.echo(f"fits: {', '.join(model.name for model in advice.fits) or 'none'}")
+    for left_out, reason in advice.left_out:
+        typer.echo(f"left out: {left_out}: {reason}")
+    typer.echo(f"profiles: {', '.join(profile.name for profile in catalog.hardware)}")
+
+
+@app.command()
+def fetch(name: Annotated[str, typer.Argument(help="A model's name or alias.")]) -> None:
+    """Download or unpack a model's weights, once. Example: harness fetch smollm2-135m."""
+    from harness.providers.fetch import fetch as fetch_weights
+    from harness.registry.catalog import find_model, load_catalog
+
+    project = _project()
+    folder = fetch_weights(find_model(load_catalog(project.models), name), typer.echo)
+    typer.echo(f"{name}: ready in {folder}")
+
+
+@app.command()
+def check(
+    path: Annotated[Path, typer.Argument(help="A file of questions or of passages.")],
+    corpus: Annotated[Path | None, typer.Option("--corpus", help="The corpus that gold passages must be in.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List everything that is wrong with a data file. Example: harness check questions.jsonl."""
+    from harness.datasets.check import check_file
+
+    problems = check_file(path, corpus=corpus)
+    if as_json:
+        _print_json([asdict(problem) for problem in problems])
+    for problem in () if as_json else problems:
+        typer.echo(f"{problem.place}: {problem.message}")
+    if problems:
+        raise typer.Exit(1)
+    if not as_json:
+        typer.echo(f"{path}: nothing wrong")
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="Where to write them.")] = Path("benchmarks")) -> None:
+    """Write a study file and the test file over it, to be changed. Example: harness init."""
+    texts = {
+        folder / "study.toml": files("harness.studies").joinpath("embedded.toml").read_text(encoding="utf-8"),
+        folder / "test_answers.py": files("harness.studies").joinpath("test_answers.txt").read_text(encoding="utf-8"),
+    }
+    for path in texts:
+        if path.exists():
+            raise StudyError(f"{path} exists already: move it away, or name another folder, as in harness init mine")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
+        typer.echo(f"wrote {path}")
+    typer.echo(f"next: harness fetch smollm2-135m && pytest {folder} --scaling-report")
+
+
+def _settings(
+    study: str | None, store: str | None, model: list[str] | None, report_dir: Path | None = None
+) -> Settings:
+    project = _project()
+    names = tuple(name for text in model or () for name in text.split(","))
+    return Settings(
+        project=project,
+        study=study or project.study or "embedded",
+        selection=Selection(models=names, extra_models=project.models),
+        hardware=None,
+        rerun=False,
+        run_name=None,
+        store=project.root / (store or DEFAULT_STORE),
+        scaling_report=True,
+        report_dir=report_dir,
+        chosen=True,
+    )
+
+
+@app.command()
+def rescore(study: StudyName = None, store: StoreFile = None, model: ModelNames = None) -> None:
+    """Compute the scores of stored answers again, without asking a model. Example: harness rescore --study embedded."""
+    from harness.session import Session
+
+    typer.echo(f"{Session(_settings(study, store, model)).rescore()} stored answers scored")
+
+
+@app.command()
+def report(
+    study: StudyName = None,
+    store: StoreFile = None,
+    model: ModelNames = None,
+    report_dir: Annotated[Path | None, typer.Option("--report-dir", help="Folder of the report.")] = None,
+) -> None:
+    """Write the report of what is stored, without asking a model. Example: harness report --study embedded."""
+    from harness.session import Session, need_report_packages
+
+    need_report_packages()
+    for line in Session(_settings(study, store, model, report_dir)).write_report():
+        typer.echo(line)

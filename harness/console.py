@@ -1,0 +1,84 @@
+"""What the terminal shows of cases while they run: letters, counts, reasons, and how long it will take."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from harness.options import OUTCOME
+
+STATUS = {
+    "correct": ("c", "CORRECT", "green"),
+    "wrong": ("w", "WRONG", "yellow"),
+    "blank": ("b", "BLANK", "yellow"),
+    "unparsed": ("u", "UNPARSED", "red"),
+}
+REASONS_SHOWN = 3
+
+
+def outcome_of(report: pytest.TestReport) -> str | None:
+    """The outcome that the case's score gave it; None for a report that is no scored case."""
+    return dict(report.user_properties).get(OUTCOME)  # type: ignore[return-value]
+
+
+def test_status(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+    """Category, letter and word of a scored case; None leaves pytest's own, as for a failed assertion."""
+    outcome = outcome_of(report) if report.when == "call" else None
+    if outcome not in STATUS or report.failed != (outcome == "unparsed"):
+        return None
+    letter, word, colour = STATUS[outcome]
+    return outcome, letter, (word, {colour: True})
+
+
+def unparsed_lines(reports: Iterable[pytest.TestReport]) -> list[str]:
+    """What could not be read, by reason, the most frequent first."""
+    counts: dict[str, list[str]] = {}
+    for report in reports:
+        counts.setdefault(_reason(report), []).append(report.nodeid)
+    ordered = sorted(counts.items(), key=lambda entry: -len(entry[1]))
+    lines = [f"{len(nodes)} x {reason} (first: {nodes[0]})" for reason, nodes in ordered[:REASONS_SHOWN]]
+    return lines + ([f"... {len(ordered) - REASONS_SHOWN} more reasons"] if len(ordered) > REASONS_SHOWN else [])
+
+
+def _reason(report: pytest.TestReport) -> str:
+    text = report.longreprtext.strip()
+    return text.splitlines()[0] if text else "unparsed"
+
+
+class ProgressLine:
+    """One line that is overwritten after each batch: answers made, rate, time left. Only for a terminal."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """A line on the terminal of `config`."""
+        self._capture: Any = config.pluginmanager.get_plugin("capturemanager")
+        self._terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+        self._label = ""
+        self._started = 0.0
+        self._first = 0
+
+    def __call__(self, done: int, wanted: int, label: str) -> None:
+        """Show `done` of `wanted` answers of the cell `label`; the rate counts from the end of the first batch."""
+        now = time.monotonic()
+        if label != self._label:
+            self._label, self._started, self._first = label, now, done
+            text = f"{label}: {done}/{wanted} answered"
+        else:
+            rate = (done - self._first) / max(now - self._started, 1e-9)
+            text = f"{label}: {done}/{wanted} answered, {rate:.1f}/s, {_clock((wanted - done) / rate)} left"
+        self._write(text if done < wanted else "")
+
+    def _write(self, text: str) -> None:
+        with self._capture.global_and_fixture_disabled():
+            self._terminal.write(f"\r\x1b[K{text}", flush=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def wants_progress(config: pytest.Config) -> bool:
+    """Whether there is a terminal to show progress on, and not one that shows items in full."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    return terminal is not None and terminal.isatty and config.pluginmanager.hasplugin("capturemanager")

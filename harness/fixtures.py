@@ -1,0 +1,140 @@
+"""What a test can ask for: `study`, `case`, `model`, `answer` and `score`."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.options import OUTCOME, USER_VERSION
+from harness.records import Answer, Case, Decoding, ModelSpec, Prompt, Score, Template
+
+if TYPE_CHECKING:
+    from harness.engine import Engine
+    from harness.providers.base import Provider
+    from harness.scoring import Judged
+    from harness.session import Session
+    from harness.study import Study
+
+SESSION = pytest.StashKey["Session"]()
+
+BARE = Template(name="bare", system="", user="{question}", user_with_passages="{question}", reader="line", hash="bare")
+
+
+class Model:
+    """The case's model as a handle; weights are loaded when it is first asked."""
+
+    def __init__(self, case: Case, engine: "Engine") -> None:
+        """A handle on the model of `case`."""
+        self.spec: ModelSpec = case.cell.model
+        self._case = case
+        self._engine = engine
+
+    @property
+    def provider(self) -> "Provider":
+        """The loaded model; another one that this process held is freed first."""
+        return self._engine.loaded.of(self._engine.sources.of(self._case.cell))
+
+    def ask(self, text: str, decoding: Decoding | None = None) -> Answer:
+        """The answer to any text, not stored and not scored."""
+        prompt = Prompt(template=BARE, question=text, condition=self._case.cell.condition.name)
+        return next(iter(self.provider.generate([prompt], decoding or self._engine.study.decoding)))
+
+
+class Scorer:
+    """Computes metrics of the case's answer, keeps them in the store, and gives the case its outcome."""
+
+    def __init__(self, request: pytest.FixtureRequest, case: Case, answer: Answer, engine: "Engine") -> None:
+        """A scorer of one answer."""
+        self._node = request.node
+        self._case = case
+        self._answer = answer
+        self._engine = engine
+
+    def __call__(self, *metrics: str, **own: float) -> dict[str, float | None]:
+        """The value of each metric of the study and of each one named, None where it is unscored.
+
+        Args:
+            *metrics: names of metrics beside the study's own.
+            **own: values that the test computed itself, kept under their names.
+
+        Raises:
+            HarnessError: an unknown metric, or an own name that a metric has.
+            Failed: the answer cannot be read as its prompt asked for ("unparsed").
+        """
+        judged = self._judge(metrics)
+        mine = [Score(metric=name, version=USER_VERSION, value=value) for name, value in _checked(own).items()]
+        self._keep((*judged.scores, *mine))
+        self._tell(judged)
+        return {score.metric: score.value for score in (*judged.scores, *mine)}
+
+    def _judge(self, metrics: tuple[str, ...]) -> "Judged":
+        from harness.scoring import evidence, judge
+
+        study, question = self._engine.study, self._case.question
+        prompt = self._engine.planned(self._case).prompt
+        found = evidence(question, prompt.template, self._answer, prompt.passages)
+        return judge(found, (*study.metrics, *metrics), declared=study.primary, correct_at=study.correct_at)
+
+    def _keep(self, scores: tuple[Score, ...]) -> None:
+        from harness.scoring import gold_hash
+        from harness.store import ScoreRow
+
+        row = self._engine.answer_id(self._case)
+        if row is not None:
+            gold = gold_hash(self._case.question)
+            self._engine.record([ScoreRow(answer_id=row, gold=gold, score=score) for score in scores])
+
+    def _tell(self, judged: "Judged") -> None:
+        properties = [(OUTCOME, judged.outcome), (judged.primary.column, judged.primary.value)]
+        self._node.user_properties = [pair for pair in self._node.user_properties if pair not in properties]
+        self._node.user_properties.extend(properties)
+        if judged.outcome == "unparsed":
+            pytest.fail(f"unparsed: {judged.evidence.reading.problem}", pytrace=False)
+
+
+def _checked(own: dict[str, float]) -> dict[str, float]:
+    from harness.metrics.table import METRICS
+
+    for name in own:
+        if name in METRICS:
+            raise HarnessError(f"score({name}=…) would hide the metric {name!r}: keep your value under another name")
+    return own
+
+
+@pytest.fixture(scope="session")
+def _session(request: pytest.FixtureRequest) -> "Session":
+    return request.config.stash[SESSION]
+
+
+@pytest.fixture(scope="session")
+def study(_session: "Session") -> "Study":
+    """The study: its cells, questions, decoding and retriever."""
+    return _session.study
+
+
+@pytest.fixture
+def case() -> Case:
+    """One case of the study: the test runs once per model x condition x question."""
+    pytest.fail("the fixture 'case' is parametrised by the plugin and cannot be requested at run time", pytrace=False)
+
+
+@pytest.fixture
+def model(case: Case, _session: "Session") -> Model:
+    """The case's model, loaded when first asked."""
+    return Model(case, _session.engine)
+
+
+@pytest.fixture
+def answer(case: Case, _session: "Session", request: pytest.FixtureRequest) -> Answer:
+    """The stored or new answer to the case; a model that fails is an error of the case, with the reason."""
+    found = _session.engine.answer(case)
+    if found.error is not None:
+        request.node.user_properties.append((OUTCOME, "error"))
+        pytest.fail(f"no answer: {found.error}", pytrace=False)
+    return found
+
+
+@pytest.fixture
+def score(case: Case, answer: Answer, _session: "Session", request: pytest.FixtureRequest) -> Scorer:
+    """`score()` computes and keeps the study's metrics; `score("f1", my_metric=0.5)` adds others."""
+    return Scorer(request, case, answer, _session.engine)

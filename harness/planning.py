@@ -1,0 +1,114 @@
+"""From a case to what is asked: passages, prompt, and the key under which the answer is kept."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+from harness.prompts.render import prompt_bytes
+from harness.providers.base import Source, source
+from harness.records import Case, Cell, Passage, Prompt, Question, Runtime
+from harness.retrieval.base import build_retriever
+from harness.retrieval.select import gold_lookup, pool_size, select_passages
+from harness.store import digest
+from harness.study import Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One case with its prompt and the key under which its answer is kept."""
+
+    case: Case
+    prompt: Prompt
+    key: str
+
+
+def runtime_of(study: Study, cell: Cell) -> Runtime:
+    """How the cell's weights are loaded: the study's runtime, with the condition's own precision if it names one."""
+    return replace(study.runtime, quantisation=cell.condition.quantisation or study.runtime.quantisation)
+
+
+class Sources:
+    """The models of a study as found on this machine, each looked for once; nothing is loaded here."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._found: dict[tuple[str, Runtime], Source] = {}
+
+    def of(self, cell: Cell) -> Source:
+        """The source of a cell's model.
+
+        Raises:
+            HarnessError: the model cannot be loaded here; one line with the way out.
+        """
+        runtime = runtime_of(self._study, cell)
+        name = (cell.model.name, runtime)
+        if name not in self._found:
+            self._found[name] = source(cell.model, runtime)
+        return self._found[name]
+
+
+class Planner:
+    """Cases -> prompts and keys, the same in every process; passages are retrieved once per data set."""
+
+    def __init__(self, study: Study, sources: Sources) -> None:
+        self._study = study
+        self._sources = sources
+        self._pools: dict[tuple[str, int], Mapping[str, tuple[Passage, ...]]] = {}
+        self._gold = {name: gold_lookup(data.passages) for name, data in study.datasets.items()}
+
+    def plan(self, case: Case) -> Planned:
+        """The case's prompt and key."""
+        question, study = case.question, self._study
+        template = study.templates[question.dataset]
+        prompt = Prompt(
+            template=template,
+            question=question.text,
+            passages=self._shown(case),
+            condition=case.cell.condition.name,
+            reference=_reference(question),
+        )
+        return Planned(case=case, prompt=prompt, key=self._key(case, prompt))
+
+    def warm(self) -> None:
+        """Build what is cached on disk, so that several processes do not each build it."""
+        if any(cell.condition.context in {"retrieved", "distractor"} for cell in self._study.cells):
+            for data in self._study.datasets.values():
+                build_retriever(self._study.retriever, data.passages).search([""], 1)
+
+    def _key(self, case: Case, prompt: Prompt) -> str:
+        found = self._sources.of(case.cell)
+        return digest(
+            "answer 1",
+            case.cell.model.provider,
+            found.fingerprint,
+            str(case.cell.model.context_length),
+            prompt_bytes(prompt).hex(),
+            json.dumps(asdict(self._study.decoding), sort_keys=True),
+            str(case.cell.repeat),
+            *((case.cell.condition.name, prompt.reference or "") if found.reads_reference else ()),
+        )
+
+    def _shown(self, case: Case) -> tuple[Passage, ...]:
+        context, question, top_k = case.cell.condition.context, case.question, self._study.retriever.top_k
+        if context == "none":
+            return ()
+        gold = self._gold[question.dataset]
+        retrieved: tuple[Passage, ...] = ()
+        if context != "gold" or not question.answerable:
+            retrieved = self._retrieved(question.dataset, pool_size(context, top_k))[question.id]
+        return select_passages(context, question, retrieved, gold, top_k)
+
+    def _retrieved(self, dataset: str, size: int) -> Mapping[str, tuple[Passage, ...]]:
+        """What is found for every question of the data set; searched once for each size that is needed."""
+        if (dataset, size) not in self._pools:
+            data = self._study.datasets[dataset]
+            retriever = build_retriever(self._study.retriever, data.passages)
+            found = retriever.search([question.text for question in data.questions], size)
+            self._pools[dataset, size] = {
+                question.id: passages for question, passages in zip(data.questions, found, strict=True)
+            }
+        return self._pools[dataset, size]
+
+
+def _reference(question: Question) -> str | None:
+    return question.answers[0] if question.answerable and question.answers else None

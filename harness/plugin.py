@@ -1,0 +1,233 @@
+"""Hooks only: what pytest calls, and which part answers. Everything else is imported when a study is at hand."""
+
+import os
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.options import Project, Settings, add_ini, add_options, read_project, read_settings
+
+if TYPE_CHECKING:
+    from harness.session import Session
+
+PROJECT = pytest.StashKey[Project]()
+SETTINGS = pytest.StashKey[Settings]()
+WORKERS = pytest.StashKey[int]()
+WRITTEN = pytest.StashKey[list[str]]()
+ANSWERED = "harness_answered"
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A user's mistake ends as pytest's usage error: one line, exit code 4."""
+    try:
+        yield
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register the ini twins; the options follow when everybody else's names are known."""
+    add_ini(parser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser
+) -> Generator[None, object, object]:
+    """Register the options after the other plugins and the first conftests."""
+    try:
+        return (yield)
+    finally:
+        with _told():
+            early_config.stash[PROJECT] = read_project(early_config.rootpath)
+        add_options(parser, early_config.stash[PROJECT])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the settings; find what is wrong before anything starts."""
+    project = config.stash[PROJECT]
+    with _told():
+        settings = read_settings(config, project)
+        config.stash[SETTINGS] = settings
+        if settings.scaling_report:
+            _collect_cases(config, project)
+        if not (project.uses or settings.chosen):
+            return
+        from harness import fixtures
+
+        config.pluginmanager.register(fixtures, "harness.fixtures")
+        if settings.chosen or _collects_cases(config, project):
+            _check(config)
+
+
+def _collect_cases(config: pytest.Config, project: Project) -> None:
+    """Without a path, `--scaling-report` collects the study's cases and nothing else."""
+    if config.args_source != pytest.Config.ArgsSource.ARGS and project.cases is not None:
+        config.args[:] = [str(project.root / project.cases)]
+
+
+def _collects_cases(config: pytest.Config, project: Project) -> bool:
+    if project.cases is None:
+        return True
+    folder = (project.root / project.cases).resolve()
+    given = [(config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args]
+    return any(path == folder or folder in path.parents or path in folder.parents for path in given)
+
+
+def _check(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    _session(config).check(weights=not config.option.collectonly)
+
+
+def _session(config: pytest.Config) -> "Session":
+    from harness.fixtures import SESSION
+    from harness.session import Session
+
+    if SESSION not in config.stash:
+        config.stash[SESSION] = Session(config.stash[SETTINGS])
+    return config.stash[SESSION]
+
+
+def _known_session(config: pytest.Config) -> "Session | None":
+    """The session, if anything in this process needed it."""
+    if not config.pluginmanager.hasplugin("harness.fixtures"):
+        return None
+    from harness.fixtures import SESSION
+
+    return config.stash.get(SESSION, None)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one item per case of the study."""
+    if _wants_cases(metafunc):
+        with _told():
+            cases = _session(metafunc.config).study.cases
+        metafunc.parametrize("case", cases, ids=[case.label for case in cases])
+
+
+def _wants_cases(metafunc: pytest.Metafunc) -> bool:
+    """Whether `case` is the plugin's own fixture and the test does not parametrise it itself."""
+    if "case" not in metafunc.fixturenames or not metafunc.config.pluginmanager.hasplugin("harness.fixtures"):
+        return False
+    from harness import fixtures
+
+    definitions = metafunc.definition._fixtureinfo.name2fixturedefs.get("case", ())  # noqa: SLF001 - no public way
+    marked = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize") if mark.args]
+    names = [name.strip() for arg in marked for name in (arg.split(",") if isinstance(arg, str) else arg)]
+    return bool(definitions) and definitions[-1].func.__module__ == fixtures.__name__ and "case" not in names
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tell the engine which cases are answered together: those of one unit that are left after -k and the like."""
+    run = _known_session(session.config)
+    if run is None or session.config.option.collectonly:
+        return
+    from harness.console import ProgressLine, wants_progress
+    from harness.scheduling import case_of, groups, units
+
+    cases = {case.label: case for item in session.items if (case := case_of(item)) is not None}
+    if cases:
+        workers = getattr(session.config, "workerinput", {}).get("workercount", 1)
+        run.select(groups(cases.values(), units(run.study.cases, workers)))
+        if wants_progress(session.config):
+            run.engine.progress = ProgressLine(session.config)
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, Any] | None:
+    """Give scored cases their own letter, word and count."""
+    from harness.console import test_status
+
+    return test_status(report)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """One line: which study, how many cases, which store."""
+    run = _known_session(config)
+    if run is None or hasattr(config, "workerinput"):
+        return None
+    from _pytest.pathlib import bestrelpath
+
+    study = run.study
+    store = bestrelpath(config.rootpath, run.settings.store)
+    return f"study: {study.name}, {len(study.cells)} cells, {len(study.cases)} cases, store: {store}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Free the model, write what waits, and write the report where it was asked for."""
+    config = session.config
+    run = _known_session(config)
+    if run is None:
+        return
+    run.close()
+    if hasattr(config, "workeroutput"):
+        config.workeroutput[ANSWERED] = run.answered
+    if not run.settings.scaling_report or hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    try:
+        config.stash[WRITTEN] = run.write_report(**_screen(config))
+    except HarnessError as error:
+        config.stash[WRITTEN] = [f"no report: {error}"]
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+
+def _screen(config: pytest.Config) -> dict[str, Any]:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is None:
+        return {}
+    return {"width": min(terminal._tw.fullwidth, 120), "colour": terminal.hasmarkup}  # noqa: SLF001 - no public way
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say why answers could not be read, and show the report."""
+    from harness.console import unparsed_lines
+
+    run = _known_session(config)
+    if run is not None and not config.option.collectonly:
+        terminalreporter.line(f"answers: {run.answered} generated, all others stored already or the same prompt")
+    unparsed = terminalreporter.stats.get("unparsed", [])
+    if unparsed:
+        terminalreporter.section("unparsed answers")
+        for line in unparsed_lines(unparsed):
+            terminalreporter.line(line)
+    if WRITTEN in config.stash:
+        terminalreporter.section("scaling report")
+        for line in config.stash[WRITTEN]:
+            terminalreporter.line(line)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - xdist has no public types
+    """Count what a worker answered."""
+    run = _known_session(node.config)
+    if run is not None:
+        run.answered += getattr(node, "workeroutput", {}).get(ANSWERED, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
+    """Share the cores among the workers before they start: two that take all of them were ten times slower."""
+    config.stash[WORKERS] = len(specs)
+    run = _known_session(config)
+    if run is not None:
+        run.warm()
+        threads = max(1, (os.cpu_count() or 1) // max(1, len(specs)))
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:  # noqa: ANN401 - xdist has no public types
+    """Give whole units to workers, unless the user chose another distribution."""
+    run = _known_session(config)
+    if run is None or config.option.dist != "load":
+        return None
+    from harness.scheduling import UnitScheduling, units
+
+    return UnitScheduling(config, log, units(run.study.cases, config.stash[WORKERS]))

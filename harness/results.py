@@ -1,0 +1,94 @@
+"""What the store holds of a study, case by case: what every report and every rescoring starts from."""
+
+from collections.abc import Iterable, Sequence
+
+from harness.planning import Planned, Planner
+from harness.records import Case, CaseResult, Score
+from harness.scoring import Judged, confidence, current_version, evidence, gold_hash, judge, outcome, primary_metric
+from harness.store import ScoreRow, Store, Stored
+from harness.study import Study
+
+
+def case_results(study: Study, planner: Planner, store: Store, cases: Sequence[Case]) -> tuple[CaseResult, ...]:
+    """One result per case, in order; a case without an answer has outcome None, or "error" when it failed last."""
+    planned = [planner.plan(case) for case in cases]
+    stored = store.answers({plan.key: plan.prompt.reference for plan in planned})
+    scores = store.scores([kept.id for kept in stored.values()])
+    failures = store.failures([plan.key for plan in planned if plan.key not in stored])
+    return tuple(
+        _answered(study, plan, stored[plan.key], scores.get(stored[plan.key].id, []))
+        if plan.key in stored
+        else _unanswered(plan, failures.get(plan.key))
+        for plan in planned
+    )
+
+
+def _unanswered(plan: Planned, failure: str | None) -> CaseResult:
+    return CaseResult(
+        case=plan.case,
+        key=plan.key,
+        outcome=None if failure is None else "error",
+        passages=plan.prompt.passages,
+        error=failure,
+    )
+
+
+def _answered(study: Study, plan: Planned, stored: Stored, rows: Sequence[ScoreRow]) -> CaseResult:
+    judged = judge_stored(study, plan, stored, rows)
+    sure = confidence(judged.evidence)
+    return CaseResult(
+        case=plan.case,
+        key=plan.key,
+        outcome=judged.outcome,
+        answer=stored.answer,
+        reading=judged.evidence.reading,
+        passages=plan.prompt.passages,
+        scores=judged.scores,
+        primary=judged.primary,
+        confidence=None if sure is None else sure[0],
+        confidence_source=None if sure is None else sure[1],
+    )
+
+
+def judge_stored(study: Study, plan: Planned, stored: Stored, rows: Iterable[ScoreRow]) -> Judged:
+    """The stored scores of today's metric versions and gold side; what is not stored is computed."""
+    question = plan.case.question
+    found = evidence(question, plan.prompt.template, stored.answer, plan.prompt.passages)
+    gold = gold_hash(question)
+    kept = {row.score.metric: row.score for row in rows if row.gold == gold and _is_current(row.score)}
+    name = primary_metric(question, study.primary)
+    missing = [metric for metric in study.metrics if metric not in kept]
+    if name in kept and not missing:
+        scores = kept
+    else:
+        fresh = judge(found, missing, declared=study.primary, correct_at=study.correct_at)
+        scores = kept | {score.metric: score for score in fresh.scores}
+    return Judged(
+        evidence=found,
+        scores=tuple(scores[metric] for metric in sorted(scores)),
+        primary=scores[name],
+        outcome=outcome(found, scores[name], correct_at=study.correct_at),
+    )
+
+
+def _is_current(score: Score) -> bool:
+    """A score of today's version of its metric, or one that a test of the user's recorded under its own name."""
+    return score.version == current_version(score.metric)
+
+
+def rescore(study: Study, planner: Planner, store: Store, cases: Sequence[Case]) -> int:
+    """Compute every score of every stored answer again and keep it; returns how many answers were scored."""
+    planned = [planner.plan(case) for case in cases]
+    stored = store.answers({plan.key: plan.prompt.reference for plan in planned})
+    rows = [row for plan in planned if plan.key in stored for row in score_rows(study, plan, stored[plan.key])]
+    store.add_scores(rows)
+    return len({row.answer_id for row in rows})
+
+
+def score_rows(study: Study, plan: Planned, stored: Stored, metrics: Sequence[str] = ()) -> list[ScoreRow]:
+    """The study's metrics, the named ones and the primary one, computed now, as rows to keep."""
+    question = plan.case.question
+    found = evidence(question, plan.prompt.template, stored.answer, plan.prompt.passages)
+    judged = judge(found, (*study.metrics, *metrics), declared=study.primary, correct_at=study.correct_at)
+    gold = gold_hash(question)
+    return [ScoreRow(answer_id=stored.id, gold=gold, score=score) for score in judged.scores]

@@ -1,0 +1,256 @@
+"""A study made ready: models x conditions x questions, as cells and cases with labels that are looked up."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from harness.datasets.load import load_dataset
+from harness.errors import DataError, StudyError, UnknownName
+from harness.metrics.table import usable
+from harness.prompts.catalog import find_template
+from harness.providers.base import PROVIDERS
+from harness.records import (
+    Case,
+    Cell,
+    Condition,
+    Context,
+    Dataset,
+    DatasetSpec,
+    Decoding,
+    ModelSpec,
+    Quantisation,
+    Question,
+    RetrieverSpec,
+    Runtime,
+    Selection,
+    Template,
+)
+from harness.registry.catalog import load_catalog, match_models
+from harness.retrieval.base import build_retriever
+from harness.studyfile import DatasetTable, StudyFile
+
+CONDITIONS: Mapping[str, Context] = {
+    "direct": "none",
+    "rag": "retrieved",
+    "oracle": "gold",
+    "distractor": "distractor",
+}
+QUANTISATIONS = ("fp32", "bf16", "fp16", "8bit", "4bit")
+DEFAULT_METRICS = ("exact_match", "f1", "contains", "answer_words", "value_accuracy", "value_accuracy_wattbot")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """Everything that a run asks, of which models, and how it is judged; the same in every process."""
+
+    name: str
+    seed: int
+    margin: float
+    primary: str
+    correct_at: float
+    metrics: tuple[str, ...]
+    datasets: Mapping[str, Dataset]
+    cells: tuple[Cell, ...]
+    cases: tuple[Case, ...]
+    retriever: RetrieverSpec
+    decoding: Decoding
+    templates: Mapping[str, Template]
+    runtime: Runtime
+    batch_size: int | None
+
+
+def build_study(file: StudyFile, selection: Selection, base: Path) -> Study:
+    """The study of a file under the options' selection; relative paths start from `base`.
+
+    Raises:
+        HarnessError: an unknown name, unreadable data, or a study without models, questions or conditions.
+    """
+    datasets = _datasets(file, selection, base)
+    cells = _cells(file, selection, base)
+    retriever = _retriever(file)
+    return Study(
+        name=file.study.name,
+        seed=file.study.seed,
+        margin=file.study.margin,
+        primary=_primary(file.study.primary),
+        correct_at=file.study.correct_at,
+        metrics=_metrics(selection.metrics or tuple(file.study.metrics)),
+        datasets=datasets,
+        cells=cells,
+        cases=_cases(cells, datasets, limit=selection.limit, seed=file.study.seed),
+        retriever=retriever,
+        decoding=_decoding(file),
+        templates={name: find_template(file.decoding.prompt, data.shots, base=base) for name, data in datasets.items()},
+        runtime=_runtime(file, selection),
+        batch_size=selection.batch_size or file.runtime.batch_size,
+    )
+
+
+def _primary(name: str) -> str:
+    return name if name == "auto" else usable([name])[0].name
+
+
+def _metrics(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(metric.name for metric in usable(names or DEFAULT_METRICS))
+
+
+def _decoding(file: StudyFile) -> Decoding:
+    table = file.decoding
+    return Decoding(
+        max_new_tokens=table.max_new_tokens,
+        temperature=table.temperature,
+        top_p=table.top_p,
+        seed=table.seed,
+        stop=tuple(table.stop),
+    )
+
+
+def _runtime(file: StudyFile, selection: Selection) -> Runtime:
+    table = file.runtime
+    return Runtime(
+        dtype=table.dtype,
+        device=table.device,
+        quantisation=selection.quantisation or table.quantisation,
+        download=selection.download,
+        trust_remote_code=table.trust_remote_code,
+    )
+
+
+def _retriever(file: StudyFile) -> RetrieverSpec:
+    table = file.retrieval
+    spec = RetrieverSpec(kind=table.kind, top_k=table.top_k, options=dict(table.model_extra or {}))
+    build_retriever(spec, ())
+    return spec
+
+
+def _datasets(file: StudyFile, selection: Selection, base: Path) -> Mapping[str, Dataset]:
+    tables = file.datasets or [DatasetTable(builtin="embedded")]
+    specs = [_dataset_spec(table, base) for table in tables]
+    names = [spec.name for spec in specs]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise StudyError(f"data set name {twice[0]!r} stands twice: give each of the [[datasets]] its own name")
+    for name in selection.datasets:
+        if name not in names:
+            raise UnknownName("data set", name, names)
+    chosen = [spec for spec in specs if not selection.datasets or spec.name in selection.datasets]
+    return {spec.name: load_dataset(spec, download=selection.download) for spec in chosen}
+
+
+def _dataset_spec(table: DatasetTable, base: Path) -> DatasetSpec:
+    if (table.path is None) == (table.builtin is None):
+        raise StudyError("each [[datasets]] names either path = FILE or builtin = NAME, not both and not neither")
+    name = table.name or table.builtin or Path(str(table.path)).stem
+    return DatasetSpec(
+        name=name,
+        base=str(base),
+        path=table.path,
+        builtin=table.builtin,
+        corpus=table.corpus,
+        shots=table.shots,
+        cluster=table.cluster,
+        gamma=table.gamma,
+    )
+
+
+def _cells(file: StudyFile, selection: Selection, base: Path) -> tuple[Cell, ...]:
+    catalog = load_catalog({**selection.extra_models, **file.models}, base=base)
+    names = selection.models or tuple(file.study.models)
+    if not names:
+        raise StudyError("the study names no model: add models = [...] to [study] or give --model NAME")
+    models = [_with_provider(model, selection.provider) for model in match_models(catalog, names)]
+    conditions = [find_condition(name) for name in selection.conditions or tuple(file.study.conditions)]
+    if not conditions:
+        known = ", ".join(CONDITIONS)
+        raise StudyError(f"the study names no condition: add conditions = [...] to [study]; known: {known}")
+    return tuple(
+        Cell(model=model, condition=condition, repeat=repeat, label=_cell_label(model, condition, repeat))
+        for model in models
+        for condition in dict.fromkeys(conditions)
+        for repeat in range(file.study.repeats)
+    )
+
+
+def _with_provider(model: ModelSpec, provider: str | None) -> ModelSpec:
+    if provider is None:
+        return model
+    if provider not in PROVIDERS:
+        raise UnknownName("provider", provider, PROVIDERS)
+    return replace(model, provider=provider)
+
+
+def find_condition(name: str) -> Condition:
+    """The condition of that name, with an optional `@QUANTISATION`.
+
+    Raises:
+        UnknownName: neither the condition nor the quantisation is known.
+    """
+    kind, at, quantisation = name.partition("@")
+    if kind not in CONDITIONS:
+        raise UnknownName("condition", kind, CONDITIONS)
+    if at and quantisation not in QUANTISATIONS:
+        raise UnknownName("quantisation", quantisation, QUANTISATIONS)
+    return Condition(
+        name=name, context=CONDITIONS[kind], quantisation=cast("Quantisation", quantisation) if at else None
+    )
+
+
+def _cell_label(model: ModelSpec, condition: Condition, repeat: int) -> str:
+    return f"{model.name}:{condition.name}" + (f"#{repeat + 1}" if repeat else "")
+
+
+def _cases(cells: Sequence[Cell], datasets: Mapping[str, Dataset], *, limit: int | None, seed: int) -> tuple[Case, ...]:
+    questions = [question for data in datasets.values() for question in sample(data.questions, limit, seed)]
+    if not questions:
+        raise DataError("the study has no questions: name a data set with questions in [[datasets]]")
+    labels = _question_labels(questions)
+    return tuple(
+        Case(cell=cell, question=question, label=f"{cell.label.replace(':', '-')}-{label}")
+        for cell in cells
+        for question, label in zip(questions, labels, strict=True)
+    )
+
+
+def _question_labels(questions: Sequence[Question]) -> list[str]:
+    """ASCII labels, unique over all data sets: the id where that is enough, else with the data set or a count."""
+    plain = [re.sub(r"[^A-Za-z0-9._+-]+", "_", question.id)[:60] or "q" for question in questions]
+    counts = Counter(plain)
+    labels: list[str] = []
+    taken: set[str] = set()
+    for question, label in zip(questions, plain, strict=True):
+        wanted = label if counts[label] == 1 else f"{question.dataset}.{label}"
+        unique, number = wanted, 1
+        while unique in taken:
+            number += 1
+            unique = f"{wanted}~{number}"
+        taken.add(unique)
+        labels.append(unique)
+    return labels
+
+
+def sample(questions: Sequence[Question], limit: int | None, seed: int) -> tuple[Question, ...]:
+    """At most `limit` questions, in their own order: stratified by task, drawn by a seeded hash of the id.
+
+    A smaller limit draws a part of what a larger one draws.
+    """
+    if limit is None or limit >= len(questions):
+        return tuple(questions)
+    by_task: dict[str, list[Question]] = {}
+    for question in questions:
+        by_task.setdefault(question.task, []).append(question)
+    ranked = [entry for group in by_task.values() for entry in _ranked(group, seed)]
+    chosen = {question.id for *_, question in sorted(ranked, key=lambda entry: entry[:2])[:limit]}
+    return tuple(question for question in questions if question.id in chosen)
+
+
+def _ranked(group: Iterable[Question], seed: int) -> list[tuple[float, str, Question]]:
+    drawn = sorted(group, key=lambda question: _draw(question, seed))
+    return [((rank + 0.5) / len(drawn), _draw(question, seed), question) for rank, question in enumerate(drawn)]
+
+
+def _draw(question: Question, seed: int) -> str:
+    return hashlib.sha256(f"{seed}\0{question.dataset}\0{question.id}".encode()).hexdigest()

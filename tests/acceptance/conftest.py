@@ -1,0 +1,106 @@
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TEST_FILE = """
+def test_answer(case, answer, score):
+    score()
+"""
+
+STUDY = """
+[study]
+name = "small"
+models = ["tiny", "big"]
+conditions = ["direct", "rag", "oracle"]
+metrics = ["f1"]
+
+[[datasets]]
+path = "questions.jsonl"
+corpus = "corpus.jsonl"
+
+[models.tiny]
+provider = "planted"
+family = "made-up"
+params_b = 0.1
+context_length = 1000
+options = { accuracy = { direct = 0.2, rag = 0.5, oracle = 0.7 }, blank_rate = 0.1, loss = 1.0 }
+
+[models.big]
+provider = "planted"
+family = "made-up"
+params_b = 10.0
+context_length = 1000
+options = { accuracy = { direct = 0.6, rag = 0.8, oracle = 0.9 }, loss = 0.5 }
+"""
+
+
+def question(number: int) -> str:
+    return (
+        f'{{"id": "q{number}", "question": "What is the height of tower {number}?", "answers": ["{number} metres"], '
+        f'"gold_passages": ["p{number}"], "cluster": "d{number % 3}", "task": "t{number % 2}"}}'
+    )
+
+
+def passage(number: int) -> str:
+    return f'{{"id": "p{number}", "text": "Tower {number} is {number} metres high.", "title": "Tower {number}"}}'
+
+
+@dataclass
+class Run:
+    """What a user sees of one run of pytest, and its exit code."""
+
+    rc: int
+    out: str
+    err: str
+
+    @property
+    def last(self) -> str:
+        return self.out.strip().splitlines()[-1]
+
+
+class Project:
+    """A user's project in a folder of its own, and pytest run in it as a user does."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def pytest(self, *args: str, **environment: str) -> Run:
+        return self.run("-m", "pytest", "-p", "no:randomly", "-p", "no:smoke", *args, **environment)
+
+    def run(self, *args: str, **environment: str) -> Run:
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "HARNESS_", "HF_"))}
+        done = subprocess.run(
+            [sys.executable, *args],
+            cwd=self.root,
+            env=env | {"OMP_NUM_THREADS": "1", "COLUMNS": "80"} | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        return Run(rc=done.returncode, out=done.stdout, err=done.stderr)
+
+    def files(self) -> set[str]:
+        return {str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project with a study of two planted models, three conditions and twelve questions."""
+    made = Project(tmp_path)
+    made.write("benchmarks/study.toml", STUDY)
+    made.write("benchmarks/questions.jsonl", "\n".join(question(number) for number in range(10, 22)))
+    made.write("benchmarks/corpus.jsonl", "\n".join(passage(number) for number in range(10, 22)))
+    made.write("benchmarks/test_answers.py", TEST_FILE)
+    made.write("pytest.ini", "[pytest]\n")
+    return made

@@ -1,0 +1,213 @@
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import StoreError
+from harness.records import Answer, Score
+from harness.store import APPLICATION_ID, VERSION, Request, ScoreRow, Store, check_store, digest
+
+
+def request(key: str = "k") -> Request:
+    return Request(
+        key=key, model="m", condition="direct", fingerprint="f", prompt="[]", passages=("p1",), decoding="{}"
+    )
+
+
+def answer(text: str = "yes", **fields) -> Answer:
+    return Answer(text=text, prompt_tokens=3, output_tokens=1, latency_s=0.25, **fields)
+
+
+def kept(path: Path, key: str = "k", reference: str | None = None) -> Answer | None:
+    with Store(path) as store:
+        found = store.answers({key: reference})
+    return found[key].answer if key in found else None
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+answers = st.builds(
+    Answer,
+    text=texts,
+    prompt_tokens=st.integers(0, 2**40),
+    output_tokens=st.integers(0, 2**40),
+    latency_s=st.floats(0, 1e6),
+    concurrency=st.integers(1, 512),
+    finish_reason=st.sampled_from(["stop", "length", "refusal", "content_filter"]),
+    logprobs=st.none() | st.lists(st.floats(-100, 0), max_size=5).map(tuple),
+    truncated_passages=st.integers(0, 9),
+    bos_count=st.none() | st.integers(0, 3),
+)
+
+
+@given(answers)
+def test_an_answer_comes_back_as_it_was(tmp_path_factory, given_answer):
+    path = tmp_path_factory.mktemp("store") / "answers.sqlite"
+    with Store(path) as store:
+        store.add_answers([(request(), given_answer)], [None])
+    assert kept(path) == given_answer
+
+
+def test_the_newest_answer_counts_and_the_older_one_stays(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.add_answers([(request(), answer("old"))], [None])
+        store.add_answers([(request(), answer("new"))], [None])
+    assert kept(path).text == "new"
+    rows = sqlite3.connect(path).execute("SELECT text FROM answers ORDER BY id").fetchall()
+    assert rows == [("old",), ("new",)]
+
+
+def test_a_failure_is_told_and_is_no_answer(tmp_path):
+    with Store(tmp_path / "s.sqlite") as store:
+        ids = store.add_answers([(request(), answer("", error="boom"))], ["gold"])
+        assert ids == (0,)
+        assert store.answers({"k": "gold"}) == {}
+        assert store.failures(["k", "other"]) == {"k": "boom"}
+
+
+def test_the_loss_belongs_to_its_reference(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.add_answers([(request(), answer(reference_nll=1.5))], ["gold"])
+        assert store.answers({"k": "gold"})["k"].loss_known
+        assert not store.answers({"k": "corrected gold"})["k"].loss_known
+    assert kept(path, reference="gold").reference_nll == 1.5
+    assert kept(path, reference="corrected gold").reference_nll is None
+
+
+def test_a_loss_that_cannot_be_measured_is_known_as_such(tmp_path):
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add_answers([(request(), answer())], [None])
+        store.add_losses([("k", "gold", None)])
+        found = store.answers({"k": "gold"})["k"]
+    assert found.loss_known
+    assert found.answer.reference_nll is None
+
+
+def test_scores_are_kept_by_gold_and_version(tmp_path):
+    with Store(tmp_path / "s.sqlite") as store:
+        (row,) = store.add_answers([(request(), answer())], [None])
+        old = ScoreRow(answer_id=row, gold="g", score=Score(metric="f1", version=1, value=0.5))
+        new = ScoreRow(answer_id=row, gold="g", score=Score(metric="f1", version=2, value=None, reason="no data"))
+        store.add_scores([old, new, old])
+        assert store.scores([row]) == {row: [old, new]}
+
+
+def test_more_keys_than_one_statement_holds(tmp_path):
+    keys = [f"k{number}" for number in range(1203)]
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add_answers([(request(key), answer(key)) for key in keys], [None] * len(keys))
+        found = store.answers(dict.fromkeys(keys))
+    assert {key: stored.answer.text for key, stored in found.items()} == {key: key for key in keys}
+
+
+def test_lone_surrogates_do_not_lose_the_answer(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.add_answers([(request(), answer("a\ud800b"))], [None])
+    assert kept(path).text == "a?b"
+
+
+def test_a_batch_is_kept_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "s.sqlite"
+    broken = answer("second", concurrency=None)
+    with Store(path) as store:
+        with pytest.raises(StoreError, match="NOT NULL"):
+            store.add_answers([(request("a"), answer("first")), (request("b"), broken)], [None, None])
+        assert store.answers({"a": None, "b": None}) == {}
+
+
+def test_checking_writes_nothing(tmp_path):
+    check_store(tmp_path / "absent.sqlite")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"not a database, but long enough to be looked at " * 100, b"\x00" * 4096])
+def test_a_file_that_is_no_store_is_refused_and_left_alone(tmp_path, content):
+    path = tmp_path / "s.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="--store"):
+        Store(path)
+    assert path.read_bytes() == content
+
+
+def test_somebody_elses_database_is_refused(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE mine (x)")
+    with pytest.raises(StoreError, match="not a store"):
+        check_store(path)
+
+
+def test_a_newer_store_is_refused(tmp_path):
+    path = tmp_path / "s.sqlite"
+    Store(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    connection.close()
+    with pytest.raises(StoreError, match=f"format {VERSION + 1}"):
+        check_store(path)
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(StoreError, match="not a file"):
+        check_store(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be made"):
+        Store(tmp_path / "file" / "s.sqlite")
+
+
+def test_a_file_left_empty_by_a_death_is_taken_over(tmp_path):
+    path = tmp_path / "s.sqlite"
+    path.touch()
+    Store(path).close()
+    assert sqlite3.connect(path).execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+
+
+def test_two_processes_share_a_store(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with Store(path) as one, Store(path) as other:
+        one.add_answers([(request("a"), answer())], [None])
+        other.add_answers([(request("b"), answer())], [None])
+        assert set(one.answers({"a": None, "b": None})) == {"a", "b"}
+        assert one.last_answer_id() == 2
+
+
+def test_what_was_kept_outlives_a_kill(tmp_path):
+    path = tmp_path / "s.sqlite"
+    code = textwrap.dedent("""
+        import os, signal, sys
+        from pathlib import Path
+        from harness.records import Answer
+        from harness.store import Request, Store
+        store = Store(Path(sys.argv[1]))
+        for number in range(10**6):
+            key = f"k{number}"
+            request = Request(
+                key=key, model="m", condition="c", fingerprint="f", prompt="[]", passages=(), decoding="{}"
+            )
+            store.add_answers([(request, Answer(text=key, prompt_tokens=1, output_tokens=1, latency_s=0.0))], [None])
+            print(key, flush=True)
+    """)
+    process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    told = [process.stdout.readline().strip() for _ in range(25)]
+    os.kill(process.pid, signal.SIGKILL)
+    told += process.stdout.read().split()
+    process.wait()
+    with Store(path) as store:
+        assert set(told) <= set(store.answers(dict.fromkeys(told)))
+
+
+@given(st.lists(st.text(), max_size=4), st.lists(st.text(), max_size=4))
+def test_digests_tell_different_parts_apart(one, other):
+    assert (digest(*one) == digest(*other)) == (one == other)
