@@ -137,6 +137,16 @@ class Case:
     question: Question
     label: str
 
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.cell.model.name
+
+    @property
+    def condition(self) -> str:
+        """The condition's name."""
+        return self.cell.condition.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:

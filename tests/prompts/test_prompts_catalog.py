@@ -39,7 +39,7 @@ def one_line(name: str, kind: type[HarnessError]) -> str:
 
 
 def test_the_package_has_the_named_templates() -> None:
-    assert template_names() == ("cited", "concise", "concise-json", "cot", "extractive")
+    assert template_names() == ("cited", "completion", "concise", "concise-json", "cot", "extractive")
 
 
 @pytest.mark.parametrize("name", template_names())
@@ -48,7 +48,20 @@ def test_a_template_keeps_its_name(name: str) -> None:
 
 
 def test_hashes_of_templates_differ() -> None:
-    assert len({find_template(name).hash for name in template_names()}) == 5
+    assert len({find_template(name).hash for name in template_names()}) == len(template_names())
+
+
+def test_only_completion_leaves_the_chat_template_aside() -> None:
+    assert [name for name in template_names() if not find_template(name).chat] == ["completion"]
+
+
+def test_chat_is_true_or_false(own: Path) -> None:
+    assert "true or false" in one_line(rewritten(own, "[mine]", '[mine]\nchat = "no"'), StudyError)
+
+
+def test_the_hash_covers_chat(own: Path) -> None:
+    chatty = find_template(str(own)).hash
+    assert find_template(rewritten(own, "[mine]", "[mine]\nchat = false")).hash != chatty
 
 
 def test_a_hash_is_the_same_every_time() -> None:
