@@ -63,15 +63,30 @@ def judge(found: Evidence, metrics: Sequence[str], *, declared: str, correct_at:
 def outcome(found: Evidence, primary: Score, *, correct_at: float) -> Outcome:
     """What became of a case: a failure is an error, a text that cannot be read is unparsed, a blank is a blank.
 
-    A blank to an unanswerable question is correct when the primary metric says so.
+    A blank to an unanswerable question is correct when the primary metric says so, or has nothing to say on it. Any
+    other case that the primary metric leaves unscored is not correct.
     """
     if found.answer.error is not None:
         return "error"
     if found.reading.problem is not None:
         return "unparsed"
-    if primary.value is not None and primary.value >= correct_at:
+    blank = score("blank", found).value == 1.0
+    if is_correct(primary, correct_at) or (blank and _only_blank(found.question, primary)):
         return "correct"
-    return "blank" if score("blank", found).value == 1.0 else "wrong"
+    return "blank" if blank else "wrong"
+
+
+def is_correct(primary: Score, correct_at: float) -> bool:
+    """Whether a primary score reaches `correct_at`, from above where lower is better; an unscored one does not."""
+    if primary.value is None:
+        return False
+    lower_is_better = metric(primary.metric).higher_is_better is False
+    return primary.value <= correct_at if lower_is_better else primary.value >= correct_at
+
+
+def _only_blank(question: Question, primary: Score) -> bool:
+    """Whether a blank decides, since the declared metric has no word on a question without an answer."""
+    return not question.answerable and primary.value is None
 
 
 def confidence(found: Evidence) -> tuple[float, str] | None:

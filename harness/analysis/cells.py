@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.frame import CaseTables, metric_columns
-from harness.analysis.intervals import Interval, mean_interval, share_interval
+from harness.analysis.intervals import FloatArray, Interval, mean_interval, share_interval
+from harness.metrics.table import METRICS
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 UNANSWERED = ("error",)
 REASONS_MOST = 5
+LOSS = "loss_nll"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,8 @@ class Share:
 class MetricMean:
     """One metric over the cases that it scored; `mean` is None when it scored none.
 
-    `unscored` counts the answered cases without a value, `reasons` the most frequent reasons with their counts.
+    The interval of a metric in [0, 1] whose values here are all 0 or 1 is a share's (Wilson), else a t interval.
+    `unscored` counts the answered cases without a finite value, `reasons` the most frequent reasons with their counts.
     """
 
     metric: str
@@ -194,7 +197,7 @@ def _cell(tables: CaseTables, cases: "DataFrame", details: "DataFrame") -> CellS
         coverage=coverage(cases, details),
         share=share_correct(cases),
         metrics=tuple(_metric_mean(answered, column, found) for column, found in reasons.items()),
-        loss_nll=_metric_mean(answered, "loss_nll", {}),
+        loss_nll=_metric_mean(answered, LOSS, {}),
         prompt_tokens=_quantity(answered["prompt_tokens"]),
         output_tokens=_quantity(answered["output_tokens"]),
         latency_s=_quantity(answered["latency_s"]),
@@ -218,15 +221,23 @@ def _slices(cases: "DataFrame", details: "DataFrame", kind: str) -> Iterator[Sli
 
 
 def _metric_mean(answered: "DataFrame", column: str, reasons: Mapping[str, int]) -> MetricMean:
-    scored = answered[answered[column].notna()]
+    scored = answered[np.isfinite(answered[column])]
     values = scored[column].to_numpy(dtype=np.float64)
-    mean = mean_interval(values, cluster_names(scored)) if len(scored) else None
+    interval = share_interval if _is_share(column, values) else mean_interval
+    mean = interval(values, cluster_names(scored)) if len(scored) else None
     frequent = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:REASONS_MOST]
     return MetricMean(metric=column, mean=mean, unscored=len(answered) - len(scored), reasons=tuple(frequent))
 
 
+def _is_share(column: str, values: FloatArray) -> bool:
+    known = METRICS.get(column.rpartition("@")[0])
+    within = column != LOSS and (known is None or known.range == (0.0, 1.0))
+    return within and bool(np.isin(values, (0.0, 1.0)).all())
+
+
 def _quantity(values: "Series") -> Quantity | None:
     known = values.dropna().to_numpy(dtype=np.float64)
+    known = known[np.isfinite(known)]
     if not len(known):
         return None
     return Quantity(

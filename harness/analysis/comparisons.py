@@ -1,7 +1,7 @@
 """Each condition against direct answering, within each model, on the questions that both answered."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from harness.analysis.cells import answered_rows, cluster_names, correct_rows
 from harness.analysis.distributions import generator
 from harness.analysis.frame import CaseTables
+from harness.analysis.multiplicity import Adjusted, adjust
 from harness.analysis.order import BASELINE
 from harness.analysis.paired import Paired, paired_means, paired_shares
 from harness.analysis.run import RunInfo
@@ -22,8 +23,9 @@ class Comparison:
     """One condition minus the baseline, in shares of correct answers, for one model.
 
     `task` is None for all questions. `answered` holds the questions that both cells answered and is None when there are
-    none; `dropped` counts the other planned ones. `missing_wrong` counts those as wrong, and is None when none was
-    dropped or none was planned in both. Repeats are averaged per question first.
+    none; `dropped` counts the other planned ones. `missing_wrong` counts every missing answer as wrong, and is None when
+    none is missing or no question was planned in both. Repeats are averaged per question first. `adjusted` is the
+    p-value of `answered` over its family: all comparisons over all questions, or all those by task; None without p.
     """
 
     model: str
@@ -33,11 +35,19 @@ class Comparison:
     dropped: int
     answered: Paired | None
     missing_wrong: Paired | None
+    adjusted: Adjusted | None = None
 
 
 def compare_conditions(tables: CaseTables, run: RunInfo) -> tuple[Comparison, ...]:
     """Every other condition against direct, per model: over all questions first, then per task if there are several."""
-    return tuple(found for _, cases in tables.cases.groupby("model", sort=False) for found in _of_model(cases, run))
+    made = [found for _, cases in tables.cases.groupby("model", sort=False) for found in _of_model(cases, run)]
+    families = {by_task: iter(_family(made, by_task=by_task)) for by_task in (False, True)}
+    return tuple(replace(found, adjusted=next(families[found.task is not None])) for found in made)
+
+
+def _family(made: list[Comparison], *, by_task: bool) -> list[Adjusted | None]:
+    pairs = [found.answered for found in made if (found.task is not None) == by_task]
+    return adjust([None if pair is None else pair.p for pair in pairs], exploratory=by_task)
 
 
 def _of_model(cases: "DataFrame", run: RunInfo) -> Iterator[Comparison]:
@@ -57,13 +67,19 @@ def _of_model(cases: "DataFrame", run: RunInfo) -> Iterator[Comparison]:
 
 
 def _arm(cases: "DataFrame") -> "DataFrame":
-    """One row per question: `score` over the answered repeats (NaN without any), `missing_wrong` over all of them."""
-    correct = correct_rows(cases).astype(np.float64)
+    """One row per question: `score` over the answered repeats (NaN without any), `missing_wrong` over all of them.
+
+    `missing` counts its repeats without an answer.
+    """
+    correct, answered = correct_rows(cases).astype(np.float64), answered_rows(cases)
     rows = cases.assign(
-        score=np.where(answered_rows(cases), correct, np.nan), missing_wrong=correct, unit=cluster_names(cases)
+        score=np.where(answered, correct, np.nan),
+        missing_wrong=correct,
+        missing=~answered,
+        unit=cluster_names(cases),
     )
     grouped = rows.groupby(["dataset", "question_id"], sort=True)
-    return grouped.agg({"score": "mean", "missing_wrong": "mean", "unit": "first", "task": "first"})
+    return grouped.agg({"score": "mean", "missing_wrong": "mean", "missing": "sum", "unit": "first", "task": "first"})
 
 
 def _compare(both: "DataFrame", names: tuple[str, str, str | None], run: RunInfo) -> Comparison:
@@ -71,6 +87,8 @@ def _compare(both: "DataFrame", names: tuple[str, str, str | None], run: RunInfo
     answered = both[both["score_a"].notna() & both["score_b"].notna()]
     planned = both[both["missing_wrong_a"].notna() & both["missing_wrong_b"].notna()]
     dropped = len(both) - len(answered)
+    # a question answered in some of its repeats only is compared, and still misses answers
+    incomplete = dropped or bool(both[["missing_a", "missing_b"]].sum().sum())
     return Comparison(
         model=model,
         condition=condition,
@@ -78,7 +96,7 @@ def _compare(both: "DataFrame", names: tuple[str, str, str | None], run: RunInfo
         task=task,
         dropped=dropped,
         answered=_paired(answered, "score", names, run),
-        missing_wrong=_paired(planned, "missing_wrong", names, run) if dropped else None,
+        missing_wrong=_paired(planned, "missing_wrong", names, run) if incomplete else None,
     )
 
 

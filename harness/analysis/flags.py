@@ -81,6 +81,12 @@ def _of_answers(cases: "DataFrame", details: "DataFrame", ledger: Coverage) -> I
         cut = int((unread & (details["finish_reason"] == "length").fillna(value=False)).sum())
         counts = f"{unread.sum()} of {ledger.answered} answers have text that could not be read"
         yield "EXTRACTION", f"{counts}, {cut} of them cut at the token limit: look at the prompt before the model"
+    unscored = answered_rows(cases) & (cases["outcome"] != "unparsed") & cases["primary"].isna()
+    if unscored.sum():
+        yield (
+            "UNSCORED",
+            f"{unscored.sum()} of {ledger.answered} answers count as not right as they have no primary score",
+        )
     if doubled := int((details["bos_count"] > 1).sum()):
         yield "DOUBLE_BOS", f"{doubled} of {ledger.answered} prompts began with more than one BOS token"
     if uncounted := int((spoken & ((cases["output_tokens"] == 0) | (cases["prompt_tokens"] == 0))).sum()):
@@ -95,15 +101,17 @@ def _of_answers(cases: "DataFrame", details: "DataFrame", ledger: Coverage) -> I
 
 
 def _of_share(cases: "DataFrame", details: "DataFrame", ledger: Coverage) -> Iterator[tuple[str, str]]:
-    if not ledger.answered:
-        return
     share = share_correct(cases)
     planned, told = share.intent_to_test, share.complete_case
-    if told is not None and planned.se is not None and told.estimate - planned.estimate > planned.se:
+    if told is None:
+        return
+    if planned.se is not None and told.estimate - planned.estimate > planned.se:
         shares = f"{percent(planned)} % of {planned.n} planned, {percent(told)} % of {told.n} answered questions"
         yield "MISSING_MATTERS", f"right are {shares}: further apart than the standard error"
-    blanks = float(np.mean(details["answerable"] == 0))
-    floor, name = max((blanks, "always blank"), (float(details["guess"].mean()), "guessing"))
-    if planned.low is not None and planned.low <= floor:
-        known = f"cannot be told from {name} ({100 * floor:.0f} %)" if floor else "nothing to compare"
-        yield "AT_FLOOR", f"{share.correct} of {planned.n} questions right: {known}"
+    asked = details[answered_rows(cases)]
+    blanks = float(np.mean(asked["answerable"] == 0))
+    floor, name = max((blanks, "always blank"), (float(asked["guess"].mean()), "guessing"))
+    if told.low is not None and told.low <= floor:
+        below = told.high is not None and told.high < floor
+        against = f"{'fewer than by' if below else 'cannot be told from'} {name} ({100 * floor:.0f} %)"
+        yield "AT_FLOOR", f"{share.correct} of {told.n} answers right: {against if floor else 'nothing to compare'}"

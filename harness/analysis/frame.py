@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from harness.analysis.extras import require
@@ -142,9 +143,10 @@ def unscored_reasons(results: Iterable[CaseResult]) -> Mapping[tuple[str, str], 
     reasons: dict[tuple[str, str], Counter[str]] = {}
     for result in results:
         for score in result.scores:
-            if score.value is None:
+            if score.value is None or not isfinite(score.value):
                 key = (result.case.cell.label, score.column)
-                reasons.setdefault(key, Counter())[score.reason or "no reason given"] += 1
+                reason = score.reason or ("no reason given" if score.value is None else f"the value is {score.value}")
+                reasons.setdefault(key, Counter())[reason] += 1
     return reasons
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from sys import float_info
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -65,7 +66,7 @@ def paired_means(
         method, p, refused = "paired t", None, difference.refused
     else:
         method, refused = "paired t", None
-        p = t_two_sided_p(difference.estimate / difference.se, difference.df)
+        p = max(float_info.min, t_two_sided_p(difference.estimate / difference.se, difference.df))
     return Paired(
         mean_a=float(first.mean()),
         mean_b=float(second.mean()),
@@ -116,7 +117,8 @@ def mcnemar_mid_p(only_a: int, only_b: int) -> float:
     if only_a == only_b:
         return 1.0
     least, n = min(only_a, only_b), only_a + only_b
-    return fair_binomial_cdf(least - 1, n) + fair_binomial_cdf(least, n)
+    # a tail below the least float is small, not 0
+    return max(float_info.min, fair_binomial_cdf(least - 1, n) + fair_binomial_cdf(least, n))
 
 
 def tango_statistic(only_a: int, only_b: int, n: int, delta: float) -> float:

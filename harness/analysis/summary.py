@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from harness.analysis.cells import CellSummary, Slice, summarise_cells, summarise_slices
+from harness.analysis.cells import CellSummary, Slice, answered_rows, summarise_cells, summarise_slices
 from harness.analysis.comparisons import Comparison, compare_conditions
 from harness.analysis.flags import Flag, find_flags
 from harness.analysis.frame import CaseTables
@@ -12,7 +12,10 @@ from harness.analysis.verdicts import alone, is_clear, verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """The aggregates of one run, in the order in which they are told."""
+    """The aggregates of one run, in the order in which they are told.
+
+    `shared_answers` counts the answers that stand in more than one case, since their prompts are the same.
+    """
 
     info: RunInfo
     cells: tuple[CellSummary, ...]
@@ -20,6 +23,7 @@ class RunSummary:
     datasets: tuple[Slice, ...]
     comparisons: tuple[Comparison, ...]
     flags: tuple[Flag, ...]
+    shared_answers: int
 
 
 def summarise(tables: CaseTables, info: RunInfo) -> RunSummary:
@@ -31,17 +35,30 @@ def summarise(tables: CaseTables, info: RunInfo) -> RunSummary:
         datasets=summarise_slices(tables, "dataset"),
         comparisons=compare_conditions(tables, info),
         flags=find_flags(tables, info),
+        shared_answers=_shared(tables),
     )
 
 
+def _shared(tables: CaseTables) -> int:
+    keys = tables.cases["key"][answered_rows(tables.cases)]
+    return int((keys.value_counts() > 1).sum())
+
+
 def verdicts(summary: RunSummary) -> tuple[str, ...]:
-    """The sentences that lead the report: over all questions first, then per task, clear ones before unclear ones.
+    """The sentences that lead the report: each comparison over all questions, in the order of the cells.
 
     Cells of a model that has no comparison follow with their share alone.
     """
     compared = {comparison.model for comparison in summary.comparisons}
-    ranked = sorted(
-        summary.comparisons, key=lambda found: (found.task is not None, found.task is not None and not is_clear(found))
-    )
     singles = [alone(cell) for cell in summary.cells if cell.model not in compared]
-    return (*(verdict(comparison) for comparison in ranked), *singles)
+    return (*(verdict(found) for found in summary.comparisons if found.task is None), *singles)
+
+
+def task_verdicts(summary: RunSummary) -> tuple[str, ...]:
+    """What the comparisons by task say: how many are clear over the whole grid, then a sentence for each of those."""
+    by_task = [found for found in summary.comparisons if found.task is not None]
+    if not by_task:
+        return ()
+    clear = [found for found in by_task if is_clear(found)]
+    count = f"exploratory: {len(clear)} of {len(by_task)} comparisons by task are clear after Benjamini-Hochberg"
+    return (count, *(f"exploratory: {verdict(found)}" for found in clear))

@@ -6,24 +6,31 @@ from harness.analysis.intervals import Interval
 from harness.analysis.paired import Paired
 
 DECIMALS_MOST = 3
+SURE_BELOW = 0.05  # of an adjusted p-value, the complement of the intervals' level
 
 
 def verdict(comparison: Comparison) -> str:
-    """What a comparison says, in one sentence with its interval, its number of questions and how many it dropped."""
+    """What a comparison says, in one sentence with its interval, its number of questions and how many it dropped.
+
+    Beating needs both: an interval that excludes 0 and an adjusted p-value below .05.
+    """
     pair = comparison.answered
     about = f"{comparison.task} " if comparison.task else ""
     names = f"{comparison.condition} and {comparison.baseline}"
     if pair is None:
         return f"{comparison.model}: {names} share no answered {about}question ({comparison.dropped} planned)"
     n = pair.difference.n
+    if pair.only_a == pair.only_b == 0 and pair.difference.refused is not None:
+        same = f"{names} came out the same on every one of {n} {about}question{'' if n == 1 else 's'}"
+        return f"{comparison.model}: {same}{_dropped(comparison)}, which gives no interval"
     tail = f" on {n} {about}question{'' if n == 1 else 's'}{_dropped(comparison)}"
-    return f"{comparison.model}: {_claim(comparison, pair)}{tail}"
+    return f"{comparison.model}: {_claim(comparison, pair)}{tail}{_caveat(comparison)}"
 
 
 def is_clear(comparison: Comparison) -> bool:
-    """Whether the interval of a comparison exists and excludes 0."""
-    found = None if comparison.answered is None else comparison.answered.difference
-    return found is not None and found.low is not None and found.high is not None and found.low * found.high > 0
+    """Whether the interval of a comparison excludes 0 and its adjusted p-value is below .05."""
+    sure = comparison.adjusted is not None and comparison.adjusted.p < SURE_BELOW
+    return sure and _excludes_zero(comparison)
 
 
 def alone(cell: CellSummary | Slice) -> str:
@@ -55,18 +62,37 @@ def _claim(comparison: Comparison, pair: Paired) -> str:
     if found.low is None or found.high is None:
         return f"{condition} against {baseline} {shown}, no interval ({found.refused}),"
     if found.low > 0:
-        return f"{condition} beats {baseline} by {shown.removeprefix('+')}"
+        ahead = "beats" if is_clear(comparison) else "is ahead of"
+        return f"{condition} {ahead} {baseline} by {shown.removeprefix('+')}"
     if found.high < 0:
-        return f"{condition} falls behind {baseline}: {shown}"
+        behind = "falls behind" if is_clear(comparison) else "is behind"
+        return f"{condition} {behind} {baseline}: {shown}"
     return f"no clear difference between {condition} and {baseline}: {shown}"
 
 
+def _excludes_zero(comparison: Comparison) -> bool:
+    found = None if comparison.answered is None else comparison.answered.difference
+    return found is not None and found.low is not None and found.high is not None and found.low * found.high > 0
+
+
+def _caveat(comparison: Comparison) -> str:
+    """Why a difference whose interval excludes 0 is no finding all the same; nothing for all others."""
+    pair, adjusted = comparison.answered, comparison.adjusted
+    if pair is None or is_clear(comparison) or not _excludes_zero(comparison):
+        return ""
+    if adjusted is None:
+        return f"; not clear: no p-value ({pair.p_refused})"
+    if adjusted.size == 1:
+        return f"; not clear: p {adjusted.p:.2g}"
+    return f"; not clear among {adjusted.size} comparisons: p {adjusted.p:.2g} ({adjusted.method})"
+
+
 def _dropped(comparison: Comparison) -> str:
-    if not comparison.dropped or comparison.answered is None:
+    other = comparison.missing_wrong
+    if comparison.answered is None or not (comparison.dropped or other):
         return ""
     planned = comparison.answered.difference.n + comparison.dropped
-    other = comparison.missing_wrong
-    counted = "" if other is None else f"; as wrong: {points(other)}"
+    counted = "" if other is None else f"; missing as wrong: {points(other)}"
     return f" ({comparison.dropped} of {planned} dropped{counted})"
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from harness.analysis.cells import CellSummary, Coverage, MetricMean, Quantity, Share, Slice
 from harness.analysis.comparisons import Comparison
 from harness.analysis.intervals import Interval
+from harness.analysis.multiplicity import Adjusted
 from harness.analysis.paired import Paired
-from harness.analysis.summary import RunSummary, verdicts
+from harness.analysis.summary import RunSummary, task_verdicts, verdicts
 from harness.analysis.verdicts import verdict
 
 FORMAT = "pytest-scaling summary"
@@ -35,6 +36,8 @@ def document(summary: RunSummary) -> Json:
         "planned": info.planned,
         "manifest": dict(info.manifest),
         "verdicts": list(verdicts(summary)),
+        "task_verdicts": list(task_verdicts(summary)),
+        "shared_answers": summary.shared_answers,
         "cells": [_cell(cell, info.higher_is_better) for cell in summary.cells],
         "tasks": [_slice(part) for part in summary.tasks],
         "datasets": [_slice(part) for part in summary.datasets],
@@ -105,6 +108,7 @@ def _comparison(found: Comparison) -> Json:
         "dropped": found.dropped,
         "answered_by_both": _paired(found.answered),
         "missing_counted_wrong": _paired(found.missing_wrong),
+        "adjusted": _adjusted(found.adjusted),
         "verdict": verdict(found),
     }
 
@@ -122,6 +126,13 @@ def _paired(pair: Paired | None) -> Json | None:
         "p_method": pair.p_method,
         "p_refused": pair.p_refused,
     }
+
+
+def _adjusted(found: Adjusted | None) -> Json | None:
+    """The p-value of answered_by_both over its family of `size` comparisons."""
+    if found is None:
+        return None
+    return {"p": found.p, "method": found.method, "size": found.size, "exploratory": found.exploratory}
 
 
 def _interval(found: Interval) -> Json:

@@ -22,6 +22,13 @@ FILES = (
     "results.csv puts an apostrophe before text that a spreadsheet would run as a formula; results.parquet holds the "
     "exact text."
 )
+ADJUSTED = (
+    "The p-values of those over all questions are adjusted as one family by Holm, those by task, which are "
+    "exploratory, as another by Benjamini-Hochberg. A condition beats or falls behind direct only where its interval "
+    "excludes 0 and its adjusted p is below 0.05. Intervals are not adjusted: where there is no difference, about 1 in "
+    "20 excludes 0 all the same."
+)
+SHARED = "each was generated once, and its tokens and latency count in every one of these cells."
 CLUSTERED = "Questions that share a cluster count as one draw: CR2 standard errors, Bell-McCaffrey degrees of freedom."
 INDEPENDENT = "Every question is a cluster of its own: questions count as independent draws."
 
@@ -30,7 +37,16 @@ def method_notes(summary: RunSummary) -> tuple[str, ...]:
     """The notes that fit this run: how questions were clustered, what was computed, how many comparisons were made."""
     shares = [cell.share.intent_to_test for cell in summary.cells]
     clustered = any(share.clusters < share.n for share in shares)
-    return (CLUSTERED if clustered else INDEPENDENT, SHARES, DIFFERENCES, *_family(summary), FAILURES, TIMES, FILES)
+    return (
+        CLUSTERED if clustered else INDEPENDENT,
+        SHARES,
+        DIFFERENCES,
+        *_family(summary),
+        *_shared(summary),
+        FAILURES,
+        TIMES,
+        FILES,
+    )
 
 
 def _family(summary: RunSummary) -> tuple[str, ...]:
@@ -39,5 +55,13 @@ def _family(summary: RunSummary) -> tuple[str, ...]:
         return ()
     by_task = len(summary.comparisons) - overall
     made = f"Comparisons: {overall} over all questions, {by_task} by task."
-    chance = "where there is no difference, about 1 interval in 20 excludes 0 all the same."
-    return (f"{made} Neither intervals nor p-values are adjusted for their number: {chance}",)
+    untested = sum(found.adjusted is None for found in summary.comparisons)
+    none = f" {untested} without a p-value count in no family." if untested else ""
+    return (f"{made} {ADJUSTED}{none}",)
+
+
+def _shared(summary: RunSummary) -> tuple[str, ...]:
+    if not summary.shared_answers:
+        return ()
+    number = summary.shared_answers
+    return (f"{number} answers stand in several cells, whose prompts were the same; {SHARED}",)

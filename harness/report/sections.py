@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from harness.analysis.cells import CellSummary, MetricMean, Slice
 from harness.analysis.comparisons import Comparison
-from harness.analysis.summary import RunSummary, verdicts
+from harness.analysis.summary import RunSummary, task_verdicts, verdicts
 from harness.analysis.verdicts import percent, points
 from harness.report.method import method_notes
 from harness.report.wording import (
     NOTHING,
+    adjusted_p,
+    correct_rule,
     decimal_mean,
     direction,
     latency,
@@ -52,6 +54,7 @@ def first_report(summary: RunSummary) -> Report:
     answered = sum(cell.coverage.answered for cell in summary.cells)
     sections = (
         Section(title="Verdicts", lines=verdicts(summary)),
+        Section(title="Verdicts by task", lines=task_verdicts(summary)),
         Section(title="Cells", lines=CELL_NOTES, table=cell_table(summary)),
         Section(title="Tasks", table=slice_table(summary.tasks)),
         Section(title="Data sets", table=slice_table(summary.datasets)),
@@ -66,7 +69,7 @@ def first_report(summary: RunSummary) -> Report:
         title=f"{info.run}: what size and retrieval buy",
         lead=(
             f"Study {info.study}: {answered} of {info.planned} planned cases answered. "
-            f"Correct means {info.primary} at {info.correct_at:g} or above."
+            f"Correct means {correct_rule(info)}."
         ),
         sections=tuple(section for section in sections if section.lines or section.table is not None),
     )
@@ -82,8 +85,8 @@ CELL_NOTES = (
 COMPARISON_NOTES = (
     (
         "Differences are paired, over the n questions that both answered. only: questions that this condition alone, "
-        "and direct alone, got right. dropped: planned questions that not both answered; as wrong: the difference when "
-        "they count as not right. The p-values are not adjusted for their number."
+        "and direct alone, got right. dropped: planned questions that not both answered; adjusted p: over its family "
+        "of so many comparisons, by Holm over all questions, by Benjamini-Hochberg (BH) by task, which is exploratory."
     ),
 )
 COVERAGE_NOTES = (
@@ -136,7 +139,19 @@ def slice_table(slices: tuple[Slice, ...]) -> Table | None:
 
 def comparison_section(comparisons: tuple[Comparison, ...]) -> Section:
     """One row per comparison; empty without any."""
-    columns = ("model", "condition", "task", "n", "dropped", "points [95 %]", "only", "p", "interval", "test")
+    columns = (
+        "model",
+        "condition",
+        "task",
+        "n",
+        "dropped",
+        "points [95 %]",
+        "only",
+        "p",
+        "adjusted p",
+        "interval",
+        "test",
+    )
     rows = tuple(_comparison_row(found) for found in comparisons)
     title = "Against direct"
     if not rows:
@@ -209,7 +224,7 @@ def _comparison_row(found: Comparison) -> tuple[str, ...]:
     pair = found.answered
     names = (found.model, f"{found.condition} - {found.baseline}", found.task or "all")
     if pair is None:
-        return (*names, "0", str(found.dropped), *([NOTHING] * 5))
+        return (*names, "0", str(found.dropped), *([NOTHING] * 6))
     only = NOTHING if pair.only_a is None else f"{pair.only_a} / {pair.only_b}"
     interval = pair.difference.refused or pair.difference.method
     return (
@@ -219,6 +234,7 @@ def _comparison_row(found: Comparison) -> tuple[str, ...]:
         points(pair),
         only,
         p_value(pair),
+        adjusted_p(found.adjusted),
         interval,
         pair.p_refused or pair.p_method,
     )

@@ -6,10 +6,10 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from harness.analysis.cells import CellSummary
-from harness.analysis.summary import RunSummary, verdicts
+from harness.analysis.summary import RunSummary, task_verdicts, verdicts
 from harness.analysis.verdicts import percent
 from harness.report.escape import plain
-from harness.report.wording import latency, size, tokens
+from harness.report.wording import correct_rule, latency, size, tokens
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,8 +21,8 @@ LINE_CHARACTERS = 400
 COLUMNS = ("model", "params", "condition", "n", "right % [95 %]", "blank", "err", "tokens", "latency")
 NAMES = ("model", "condition")
 LEGEND = (
-    "right: of all n planned questions; one without an answer is not right. tokens: mean per prompt/answer. "
-    "latency: median s @ prompts answered together."
+    "right %: of n planned questions, missing ones count as not right. err: failed calls. tokens: mean prompt/answer. "
+    "latency: median @ prompts answered together."
 )
 
 
@@ -55,11 +55,15 @@ def render(summary: RunSummary, *, width: int = 80, colour: bool = False, places
 
 def _parts(summary: RunSummary, width: int, places: Sequence[str]) -> "Iterator[Text | Table]":
     info = summary.info
-    yield _line(f"{info.run} (study {info.study}): correct is {info.primary} >= {info.correct_at:g}", width, "bold")
+    answered = sum(cell.coverage.answered for cell in summary.cells)
+    yield _line(f"{info.run} (study {info.study}): {answered} of {info.planned} planned cases answered", width, "bold")
+    yield _line(f"Correct means {correct_rule(info)}.", width)
+    yield _line("", width)
     told = verdicts(summary)
     yield from (_line(f"* {line}", width) for line in told[:VERDICTS_MOST])
     if len(told) > VERDICTS_MOST:
         yield _line(f"  {len(told) - VERDICTS_MOST} more verdicts in report.md", width, "dim")
+    yield from (_line(f"{line}: see report.md", width, "dim") for line in task_verdicts(summary)[:1])
     yield _line("", width)
     yield _table(summary.cells)
     yield _line(LEGEND, width, "dim")

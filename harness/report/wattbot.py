@@ -1,6 +1,7 @@
 """The WattBot files: a submission per cell, the matrix of all answers, and who got what wrong."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -25,13 +26,18 @@ PER_CELL = ("Value", "Ref", "ValCorrect", "RefScore", "NACorrect")
 Asked = tuple[str, str]
 
 
-def write_submission(results: Iterable[CaseResult], path: Path) -> None:
+def write_submission(results: Sequence[CaseResult], path: Path) -> None:
     """One cell's answers in the nine columns, every value quoted.
 
     A question without an answer has no row: a failed call is not an abstention. An answer that could not be read stands
     in answer_value as it came.
     """
-    rows = [_submission_row(result, result.reading) for result in results if result.reading is not None]
+    named = question_names(results)
+    rows = [
+        (named[asked(result)], *_submission_row(result, result.reading))
+        for result in results
+        if result.reading is not None
+    ]
     _write(path, [SUBMISSION, *rows], quoting=csv.QUOTE_ALL)
 
 
@@ -40,10 +46,10 @@ def write_matrix(results: Sequence[CaseResult], path: Path) -> None:
     cells = cells_of(results)
     found: dict[Asked, dict[str, CaseResult]] = {}
     for result in results:
-        question = result.case.question
-        found.setdefault((question.dataset, question.id), {})[result.case.cell.label] = result
+        found.setdefault(asked(result), {})[result.case.cell.label] = result
     header = ("id", "question", "gold_value", "gold_refs", *(f"{c.label}_{name}" for c in cells for name in PER_CELL))
-    rows = [_matrix_row(by_cell, cells) for _, by_cell in sorted(found.items())]
+    named = question_names(results)
+    rows = [(named[key], *_matrix_row(by_cell, cells)) for key, by_cell in sorted(found.items())]
     _write(path, [header, *rows])
 
 
@@ -51,22 +57,37 @@ def write_errors(results: Sequence[CaseResult], path: Path) -> None:
     """Per cell: how many of its answered questions were right, and the ids of those that were not."""
     header = ("model", "correct", "wrong", "total", "accuracy", "wrong_ids")
     rows = []
-    for cell in cells_of(results):
-        told = [result for result in results if result.case.cell.label == cell.label and result.reading is not None]
-        wrong = [result.case.question.id for result in told if result.outcome != "correct"]
+    named = question_names(results)
+    by_cell: dict[str, list[CaseResult]] = {cell.label: [] for cell in cells_of(results)}
+    for result in results:
+        if result.reading is not None:
+            by_cell[result.case.cell.label].append(result)
+    for label, told in by_cell.items():
+        wrong = [named[asked(result)] for result in told if result.outcome != "correct"]
         right = len(told) - len(wrong)
         accuracy = str(right / len(told)) if told else ""
-        rows.append((cell.label, str(right), str(len(wrong)), str(len(told)), accuracy, ";".join(wrong)))
+        rows.append((label, str(right), str(len(wrong)), str(len(told)), accuracy, ";".join(wrong)))
     _write(path, [header, *rows])
+
+
+def asked(result: CaseResult) -> Asked:
+    """The data set and the id of a result's question."""
+    return (result.case.question.dataset, result.case.question.id)
+
+
+def question_names(results: Iterable[CaseResult]) -> dict[Asked, str]:
+    """What each question is called: its id, or DATASET/ID where several data sets have a question of that id."""
+    keys = {asked(result) for result in results}
+    shared = Counter(number for _, number in keys)
+    return {(dataset, number): f"{dataset}/{number}" if shared[number] > 1 else number for dataset, number in keys}
 
 
 def _submission_row(result: CaseResult, reading: Reading) -> tuple[str, ...]:
     question, answer = result.case.question, "" if result.answer is None else result.answer.text
     if is_blank(result):
-        return (question.id, question.text, answer, *([BLANK] * 5), reading.explanation or BLANK)
+        return (question.text, answer, *([BLANK] * 5), reading.explanation or BLANK)
     cited = [passage for passage in result.passages if passage.id in reading.refs]
     return (
-        question.id,
         question.text,
         answer,
         reading.value or " ".join(answer.split()) or BLANK,
@@ -82,7 +103,7 @@ def _matrix_row(by_cell: Mapping[str, CaseResult], cells: Sequence[Cell]) -> tup
     question = next(iter(by_cell.values())).case.question
     gold = " | ".join(question.answers) or BLANK
     found = [field for cell in cells for field in _matrix_fields(by_cell.get(cell.label))]
-    return (question.id, question.text, gold, ref_list(question.gold_passages), *found)
+    return (question.text, gold, ref_list(question.gold_passages), *found)
 
 
 def _matrix_fields(result: CaseResult | None) -> tuple[str, ...]:

@@ -1,19 +1,29 @@
 """Numbers as they are read: rounded here and nowhere before."""
 
 from collections.abc import Mapping
+from math import inf
 
 from harness.analysis.cells import CellSummary, MetricMean
+from harness.analysis.multiplicity import Adjusted
 from harness.analysis.paired import Paired
+from harness.analysis.run import RunInfo
+from harness.metrics.table import METRICS
 
 NOTHING = "-"
 LEAST_P = 0.001
+LEAST_S = 0.1
+SHORT = {"Benjamini-Hochberg": "BH"}
 
 
 def size(params_b: float | None) -> str:
-    """Parameters as people say them: 135M, 1.5B; "unknown" for None."""
+    """Parameters as people say them: 30K, 135M, 1.5B, 1.8T; "unknown" for None."""
     if params_b is None:
         return "unknown"
-    return f"{1000 * params_b:.0f}M" if params_b < 1 else f"{params_b:.3g}B"
+    for unit, scale in (("T", 1e-3), ("B", 1.0), ("M", 1e3)):
+        shown = float(f"{params_b * scale:.3g}")
+        if shown >= 1:
+            return f"{shown:g}{unit}"
+    return f"{params_b * 1e6:.3g}K"
 
 
 def tokens(cell: CellSummary) -> str:
@@ -24,28 +34,56 @@ def tokens(cell: CellSummary) -> str:
 
 
 def latency(cell: CellSummary) -> str:
-    """Median seconds and the median number of prompts answered together, "3.2s@16"."""
+    """Median time and the median number of prompts answered together, "3.2s@16", "9.7ms@16"."""
     if cell.latency_s is None or cell.concurrency is None:
         return NOTHING
-    return f"{cell.latency_s.median:.2g}s@{cell.concurrency.median:.0f}"
+    return f"{duration(cell.latency_s.median)}@{cell.concurrency.median:.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds with two digits and no exponent, milliseconds below 0.1 s: "120s", "3.2s", "9.7ms"."""
+    amount, unit = (seconds, "s") if seconds >= LEAST_S or not seconds else (1000 * seconds, "ms")
+    return f"{amount:.0f}{unit}" if amount >= 10 else f"{amount:.2g}{unit}"  # noqa: PLR2004 - two digits from there on
 
 
 def decimal_mean(found: MetricMean, *, interval: bool = False) -> str:
     """A mean with three decimals and, asked for and there, its interval."""
     if found.mean is None:
         return NOTHING
-    ends = "" if found.mean.low is None or not interval else f" [{found.mean.low:.3f}, {found.mean.high:.3f}]"
-    return f"{found.mean.estimate:.3f}{ends}"
+    if not interval or found.mean.low is None or found.mean.high is None:
+        return f"{found.mean.estimate:.3f}"
+    known = METRICS.get(found.metric.rpartition("@")[0])
+    least, most = (-inf, inf) if known is None else known.range
+    # a t interval over few questions can reach beyond what the metric can be
+    low, high = max(least, found.mean.low), min(most, found.mean.high)
+    return f"{found.mean.estimate:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def p_value(pair: Paired) -> str:
     """A p-value with three decimals; never shown as 0."""
     if pair.p is None:
         return NOTHING
-    return f"< {LEAST_P}" if pair.p < LEAST_P else f"{pair.p:.3f}"
+    return _probability(pair.p)
+
+
+def adjusted_p(found: Adjusted | None) -> str:
+    """An adjusted p-value with its method and the size of its family: "0.030 (Holm, 10)"."""
+    if found is None:
+        return NOTHING
+    return f"{_probability(found.p)} ({SHORT.get(found.method, found.method)}, {found.size})"
+
+
+def correct_rule(info: RunInfo) -> str:
+    """When a case is correct, as words: "exact_match at 1 or above"."""
+    side = "above" if info.higher_is_better.get(info.primary, True) else "below"
+    return f"{info.primary} at {info.correct_at:g} or {side}"
 
 
 def direction(metric: str, directions: Mapping[str, bool]) -> str:
     """Which way a metric is better, or nothing where it is neither."""
     higher = directions.get(metric.rpartition("@")[0])
     return NOTHING if higher is None else ("higher" if higher else "lower")
+
+
+def _probability(p: float) -> str:
+    return f"< {LEAST_P}" if p < LEAST_P else f"{p:.3f}"
