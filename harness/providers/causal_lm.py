@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, DynamicCache, PreTrainedModel
 
 from harness.errors import HarnessError
 from harness.providers.convert import convert
-from harness.providers.decoding import Choose, Limits, Read, Written, greedy, read, reference_nll, sampler, write
+from harness.providers.decoding import Choose, Limits, Read, Start, Written, greedy, read, reference_nll, sampler, write
 from harness.providers.encoding import Encoded, Encoder, Unencodable, encode, encoder, turn_end_ids
 from harness.providers.precision import Precision
 from harness.providers.quiet import quiet
@@ -75,6 +75,7 @@ class TransformersProvider:
         self.coder = coder
         self.context_tokens = min(model.context_length, _positions(network) or model.context_length)
         self.end_ids = _end_ids(network, coder)
+        self.start = Start()
 
     def generate(self, prompts: Sequence[Prompt], decoding: Decoding) -> Iterator[Answer]:
         """Answer the prompts as one batch, in their order.
@@ -106,13 +107,13 @@ class TransformersProvider:
         """Nats per token of each prompt's reference; the prompt leaves the room for an answer of default length."""
         coded = self._encode(prompts, Decoding())
         rows = [item for item in coded if isinstance(item, Encoded)]
-        losses = iter(self._losses(rows, read(self._loaded(), [row.ids for row in rows])) if rows else ())
+        losses = iter(self._losses(rows, read(self._loaded(), [row.ids for row in rows], self.start)) if rows else ())
         for item in coded:
             yield next(losses) if isinstance(item, Encoded) else None
 
     def close(self) -> None:
         """Free the weights and what the device keeps for them."""
-        self.network = None
+        self.network, self.start = None, Start()
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -127,7 +128,7 @@ class TransformersProvider:
         return [encode(prompt, self.coder, room) for prompt in prompts]
 
     def _answers(self, rows: Sequence[Encoded], decoding: Decoding, started: float) -> Iterator[tuple[int, Answer]]:
-        state = read(self._loaded(), [row.ids for row in rows])
+        state = read(self._loaded(), [row.ids for row in rows], self.start)
         batch = Batch(rows=rows, losses=self._losses(rows, state), decoding=decoding, started=started)
         limits = Limits(
             max_new_tokens=decoding.max_new_tokens,

@@ -15,7 +15,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import DynamicCache, PreTrainedModel
 
-from harness.providers.kvcache import drop_last, keep_rows, roomy_cache
+from harness.providers.kvcache import beginning, drop_last, keep_rows, roomy_cache
 from harness.records import FinishReason
 
 SHARED_FROM_TOKENS = 16
@@ -60,28 +60,45 @@ Choose = Callable[[torch.Tensor, Sequence[int]], torch.Tensor]
 """Takes log-probabilities (rows left, vocabulary) and the rows' numbers; gives the chosen tokens (rows left,)."""
 
 
+@dataclass(slots=True)
+class Start:
+    """What the prompts of a cell begin with, read once and kept from batch to batch: one row's tokens and cache."""
+
+    ids: Ids = ()
+    cache: DynamicCache | None = None
+
+
 @torch.inference_mode()
-def read(model: PreTrainedModel, rows: Sequence[Ids]) -> Read:
-    """Read prompts of at least one token each; what they all begin with is read once.
+def read(model: PreTrainedModel, rows: Sequence[Ids], start: Start | None = None) -> Read:
+    """Read prompts of at least one token each; what they all begin with is read once, or taken from `start`.
 
     Only the last position's logits are computed: a whole prompt's would be its length times the vocabulary.
+
+    Args:
+        model: the network.
+        rows: the prompts' tokens.
+        start: what earlier calls have read; it is brought up to date.
     """
-    shared = shared_prefix(rows) if _can_share(model, rows) else 0
-    past = roomy_cache()
-    device = model.device
-    if shared:
-        _forward(
-            model,
-            past,
-            torch.tensor([rows[0][:shared]], device=device),
-            torch.ones(1, shared, device=device, dtype=torch.long),
-            1,
-        )
-        keep_rows(past, [0] * len(rows))
+    start = start or Start()
+    shared = _read_start(model, rows, start) if _can_share(model, rows) else 0
+    past = roomy_cache() if start.cache is None or not shared else beginning(start.cache, shared, len(rows))
     ids, mask = _left_padded([row[shared:] for row in rows])
-    mask = torch.cat([torch.ones(len(rows), shared, dtype=torch.long), mask], dim=1).to(device)
-    logits = _forward(model, past, ids.to(device), mask, 1)
+    mask = torch.cat([torch.ones(len(rows), shared, dtype=torch.long), mask], dim=1).to(model.device)
+    logits = _forward(model, past, ids.to(model.device), mask, 1)
     return Read(cache=past, mask=mask, logits=logits[:, -1])
+
+
+def _read_start(model: PreTrainedModel, rows: Sequence[Ids], start: Start) -> int:
+    """How many first tokens of all rows `start` holds afterwards; it is read anew when it misses more than a few."""
+    wanted = shared_prefix(rows)
+    held = shared_prefix([*rows, (*start.ids, -1)]) if start.ids else 0
+    if held and held + SHARED_FROM_TOKENS > wanted:
+        return held
+    if wanted:
+        start.ids, start.cache = tuple(rows[0][:wanted]), roomy_cache()
+        ids = torch.tensor([start.ids], device=model.device)
+        _forward(model, start.cache, ids, torch.ones_like(ids), 1)
+    return wanted
 
 
 def shared_prefix(rows: Sequence[Ids]) -> int:

@@ -60,6 +60,16 @@ def roomy_cache() -> DynamicCache:
     return cache
 
 
+def beginning(cache: DynamicCache, tokens: int, rows: int) -> DynamicCache:
+    """A new cache of `rows` rows that all hold the first `tokens` columns of the one row in `cache`, which stays."""
+    fresh = roomy_cache()
+    for number, layer in enumerate(cast(list[Filled], cache.layers)):
+        if layer.is_initialized:
+            keys, values = (each[..., :tokens, :].expand(rows, -1, -1, -1) for each in (layer.keys, layer.values))
+            fresh.update(keys, values, number)
+    return fresh
+
+
 def drop_last(cache: DynamicCache, tokens: int) -> None:
     """Forget the last `tokens` columns of every row."""
     for layer in _filled(cache):

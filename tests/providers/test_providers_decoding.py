@@ -72,6 +72,35 @@ def test_a_shared_beginning_is_read_once(network_of: Callable[..., Any], monkeyp
     assert sizes == [(1, 40), (2, 2)]
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_beginning_kept_from_batch_to_batch_changes_nothing(family: str, network_of: Callable[..., Any]) -> None:
+    network = network_of(family)
+    beginning, start = tuple(range(20, 60)), decoding.Start()
+    batches = [
+        [(*beginning, *row) for row in ROWS],
+        [(*beginning, 5, 9, 70), (*beginning, 5, 9)],
+        [(*beginning[:30], 7, 7, 7)],
+        [(*beginning[:10], 8), (*beginning[:10], 9, 9)],
+        [(*reversed(beginning), *row) for row in ROWS],
+        [(*reversed(beginning), 3)],
+    ]
+    for rows in batches:
+        alone = [item.ids for row in rows for item in written(network, [row], limits(8))]
+        state = decoding.read(network, rows, start)
+        found = sorted(decoding.write(network, state, decoding.greedy, limits(8)), key=lambda item: item.row)
+        assert [item.ids for item in found] == alone
+
+
+def test_a_kept_beginning_is_read_once(network_of: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    network, start, seen = network_of("llama"), decoding.Start(), []
+    forward = decoding._forward
+    monkeypatch.setattr(decoding, "_forward", lambda *args: seen.append(args[2].shape[1]) or forward(*args))
+    beginning = tuple(range(20, 60))
+    for rows in ([(*beginning, 1), (*beginning, 2, 2)], [(*beginning, 3), (*beginning, 4)], [(*beginning, 5)]):
+        decoding.read(network, rows, start)
+    assert seen == [40, 2, 1, 1]
+
+
 @pytest.mark.parametrize(("window", "shared"), [(None, 40), (200, 40), (60, 0)])
 def test_a_window_of_attention_forbids_sharing(
     window: int | None, shared: int, network_of: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
