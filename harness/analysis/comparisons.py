@@ -23,8 +23,8 @@ class Comparison:
     """One condition minus the baseline, in shares of correct answers, for one model.
 
     `task` is None for all questions. `answered` holds the questions that both cells answered and is None when there are
-    none; `dropped` counts the other planned ones. `missing_wrong` counts every missing answer as wrong, and is None when
-    none is missing or no question was planned in both. Repeats are averaged per question first. `adjusted` is the
+    none; `dropped` counts the other planned ones. `missing_wrong` counts every missing answer as wrong, and is None
+    when none is missing or no question was planned in both. Repeats are averaged per question first. `adjusted` is the
     p-value of `answered` over its family: all comparisons over all questions, or all those by task; None without p.
     """
 

@@ -62,7 +62,7 @@ def _of_cell(cases: "DataFrame", details: "DataFrame") -> Iterator[tuple[str, st
     ledger = coverage(cases, details)
     yield from _of_coverage(ledger)
     yield from _of_answers(cases, details, ledger)
-    yield from _of_share(cases, details, ledger)
+    yield from _of_share(cases, details)
 
 
 def _of_coverage(ledger: Coverage) -> Iterator[tuple[str, str]]:
@@ -100,7 +100,7 @@ def _of_answers(cases: "DataFrame", details: "DataFrame", ledger: Coverage) -> I
         yield "EMPTY_RETRIEVAL", f"{empty.sum()} of {ledger.answered} prompts had no passage although some were sought"
 
 
-def _of_share(cases: "DataFrame", details: "DataFrame", ledger: Coverage) -> Iterator[tuple[str, str]]:
+def _of_share(cases: "DataFrame", details: "DataFrame") -> Iterator[tuple[str, str]]:
     share = share_correct(cases)
     planned, told = share.intent_to_test, share.complete_case
     if told is None:

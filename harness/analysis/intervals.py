@@ -126,7 +126,7 @@ def mean_interval(values: ArrayLike, clusters: Sequence[str] | None = None, *, l
     if isinstance(error, str):
         return _without_interval(bare, names, error)
     if error.se <= NO_SPREAD:
-        return _without_interval(bare, names, f"the {len(data)} values do not spread", se=0.0)
+        return _without_interval(bare, names, _no_spread(data, names), se=0.0)
     half = t_quantile((1 + level) / 2, error.df) * error.se
     return Interval(
         estimate=bare.estimate,
@@ -228,6 +228,12 @@ def finite(values: ArrayLike) -> FloatArray:
     if not np.isfinite(data).all():
         raise ValueError("values must be finite; leave unscored cases out and count them")
     return data
+
+
+def _no_spread(data: FloatArray, names: Sequence[str] | None) -> str:
+    if names is None or np.ptp(data) <= NO_SPREAD:
+        return f"all {len(data)} values are equal"
+    return f"all {len(set(names))} clusters have the same mean"
 
 
 def _without_interval(bare: Interval, names: Sequence[str] | None, reason: str, se: float | None = None) -> Interval:

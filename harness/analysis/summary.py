@@ -7,7 +7,7 @@ from harness.analysis.comparisons import Comparison, compare_conditions
 from harness.analysis.flags import Flag, find_flags
 from harness.analysis.frame import CaseTables
 from harness.analysis.run import RunInfo
-from harness.analysis.verdicts import alone, is_clear, verdict
+from harness.analysis.verdicts import SURE_BELOW, alone, is_clear, is_likely, verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,16 @@ def verdicts(summary: RunSummary) -> tuple[str, ...]:
     compared = {comparison.model for comparison in summary.comparisons}
     singles = [alone(cell) for cell in summary.cells if cell.model not in compared]
     return (*(verdict(found) for found in summary.comparisons if found.task is None), *singles)
+
+
+def verdict_key(summary: RunSummary) -> tuple[str, ...]:
+    """What "may" means in the verdicts, where one of them says it."""
+    whole = [found for found in summary.comparisons if found.task is None]
+    if not any(is_likely(found) for found in whole):
+        return ()
+    tested = sum(found.adjusted is not None for found in whole)
+    family = f"{tested} comparison{'' if tested == 1 else 's'}"
+    return (f"may: the interval excludes 0, but p adjusted for {family} is not below {SURE_BELOW:g}, or there is no p",)
 
 
 def task_verdicts(summary: RunSummary) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ SURE_BELOW = 0.05  # of an adjusted p-value, the complement of the intervals' le
 def verdict(comparison: Comparison) -> str:
     """What a comparison says, in one sentence with its interval, its number of questions and how many it dropped.
 
-    Beating needs both: an interval that excludes 0 and an adjusted p-value below .05.
+    Beating needs both: an interval that excludes 0 and an adjusted p-value below .05; "may" stands for the first alone.
     """
     pair = comparison.answered
     about = f"{comparison.task} " if comparison.task else ""
@@ -31,6 +31,11 @@ def is_clear(comparison: Comparison) -> bool:
     """Whether the interval of a comparison excludes 0 and its adjusted p-value is below .05."""
     sure = comparison.adjusted is not None and comparison.adjusted.p < SURE_BELOW
     return sure and _excludes_zero(comparison)
+
+
+def is_likely(comparison: Comparison) -> bool:
+    """Whether only the interval of a comparison speaks: it excludes 0, but no adjusted p-value is below .05."""
+    return _excludes_zero(comparison) and not is_clear(comparison)
 
 
 def alone(cell: CellSummary | Slice) -> str:
@@ -62,10 +67,10 @@ def _claim(comparison: Comparison, pair: Paired) -> str:
     if found.low is None or found.high is None:
         return f"{condition} against {baseline} {shown}, no interval ({found.refused}),"
     if found.low > 0:
-        ahead = "beats" if is_clear(comparison) else "is ahead of"
+        ahead = "beats" if is_clear(comparison) else "may beat"
         return f"{condition} {ahead} {baseline} by {shown.removeprefix('+')}"
     if found.high < 0:
-        behind = "falls behind" if is_clear(comparison) else "is behind"
+        behind = "falls behind" if is_clear(comparison) else "may fall behind"
         return f"{condition} {behind} {baseline}: {shown}"
     return f"no clear difference between {condition} and {baseline}: {shown}"
 
@@ -78,13 +83,11 @@ def _excludes_zero(comparison: Comparison) -> bool:
 def _caveat(comparison: Comparison) -> str:
     """Why a difference whose interval excludes 0 is no finding all the same; nothing for all others."""
     pair, adjusted = comparison.answered, comparison.adjusted
-    if pair is None or is_clear(comparison) or not _excludes_zero(comparison):
+    if pair is None or not is_likely(comparison):
         return ""
     if adjusted is None:
-        return f"; not clear: no p-value ({pair.p_refused})"
-    if adjusted.size == 1:
-        return f"; not clear: p {adjusted.p:.2g}"
-    return f"; not clear among {adjusted.size} comparisons: p {adjusted.p:.2g} ({adjusted.method})"
+        return f" (no p-value: {pair.p_refused})"
+    return f" ({adjusted.method} p {adjusted.p:.3f} over {adjusted.size})"
 
 
 def _dropped(comparison: Comparison) -> str:

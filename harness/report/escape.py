@@ -22,7 +22,8 @@ MARKDOWN = str.maketrans(
 )
 EDGE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 LINK = re.compile(r"\](?=\s*[(\[:])")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t")
+# full-width signs are folded to the plain ones by some spreadsheets
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 NUMBER = re.compile(r"[+-]?(?:\d[\d,]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*%?")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 SHOWN_MOST = 120

@@ -5,23 +5,28 @@ from harness.report.sections import Report, Section, Table
 
 BYTES_MOST = 60_000
 ROWS = (10_000, 300, 100, 40, 15, 5)
-LINES = (400, 100, 40, 20, 10, 5)
+LINES = (400, 200, 100, 40, 10, 5)
 LINE_CHARACTERS = 600
 CELL_CHARACTERS = 200
 
 
 def render(report: Report) -> str:
-    """The report as Markdown of at most 60 kB: long tables are cut to as many rows as fit, and say so."""
-    for rows, lines in zip(ROWS, LINES, strict=True):
-        text = _render(report, rows, lines)
+    """The report as Markdown of at most 60 kB: long tables are cut, details first, to as many rows as fit.
+
+    What was cut is counted in its place.
+    """
+    details_cut = [(ROWS[0], detail_rows, LINES[0]) for detail_rows in ROWS]
+    all_cut = [(rows, ROWS[-1], lines) for rows, lines in zip(ROWS, LINES, strict=True)]
+    for rows, detail_rows, lines in (*details_cut, *all_cut):
+        text = _render(report, (rows, detail_rows), lines)
         if len(text.encode()) <= BYTES_MOST:
             return text
     return text.encode()[:BYTES_MOST].decode("utf-8", "ignore")
 
 
-def _render(report: Report, rows: int, lines: int) -> str:
+def _render(report: Report, rows: tuple[int, int], lines: int) -> str:
     head = [f"# {markdown(report.title)}", "", markdown(report.lead, LINE_CHARACTERS), ""]
-    parts = [line for section in report.sections for line in _section(section, rows, lines)]
+    parts = [line for section in report.sections for line in _section(section, rows[section.detail], lines)]
     return "\n".join([*head, *parts]).rstrip() + "\n"
 
 

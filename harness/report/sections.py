@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from harness.analysis.cells import CellSummary, MetricMean, Slice
 from harness.analysis.comparisons import Comparison
-from harness.analysis.summary import RunSummary, task_verdicts, verdicts
+from harness.analysis.summary import RunSummary, task_verdicts, verdict_key, verdicts
 from harness.analysis.verdicts import percent, points
 from harness.report.method import method_notes
 from harness.report.wording import (
@@ -32,11 +32,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One titled part: lines (unescaped), then a table, either of which may be absent."""
+    """One titled part: lines (unescaped), then a table, either of which may be absent.
+
+    A `detail` is cut before the other sections where the whole is too long.
+    """
 
     title: str
     lines: tuple[str, ...] = ()
     table: Table | None = None
+    detail: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +57,15 @@ def first_report(summary: RunSummary) -> Report:
     info = summary.info
     answered = sum(cell.coverage.answered for cell in summary.cells)
     sections = (
-        Section(title="Verdicts", lines=verdicts(summary)),
+        Section(title="Verdicts", lines=(*verdicts(summary), *verdict_key(summary))),
         Section(title="Verdicts by task", lines=task_verdicts(summary)),
         Section(title="Cells", lines=CELL_NOTES, table=cell_table(summary)),
-        Section(title="Tasks", table=slice_table(summary.tasks)),
+        Section(title="Tasks", table=slice_table(summary.tasks), detail=True),
         Section(title="Data sets", table=slice_table(summary.datasets)),
         flag_section(summary),
         comparison_section(summary.comparisons),
-        Section(title="Coverage", lines=COVERAGE_NOTES, table=coverage_table(summary)),
-        Section(title="Metrics", table=metric_table(summary)),
+        Section(title="Coverage", lines=COVERAGE_NOTES, table=coverage_table(summary), detail=True),
+        Section(title="Metrics", table=metric_table(summary), detail=True),
         Section(title="Method", lines=method_notes(summary)),
         Section(title="Manifest", lines=manifest_lines(info.manifest)),
     )
@@ -85,7 +89,7 @@ CELL_NOTES = (
 COMPARISON_NOTES = (
     (
         "Differences are paired, over the n questions that both answered. only: questions that this condition alone, "
-        "and direct alone, got right. dropped: planned questions that not both answered; adjusted p: over its family "
+        "and direct alone, got right. dropped: planned questions that not both answered. adjusted p: over its family "
         "of so many comparisons, by Holm over all questions, by Benjamini-Hochberg (BH) by task, which is exploratory."
     ),
 )
@@ -138,7 +142,7 @@ def slice_table(slices: tuple[Slice, ...]) -> Table | None:
 
 
 def comparison_section(comparisons: tuple[Comparison, ...]) -> Section:
-    """One row per comparison; empty without any."""
+    """One row per comparison, those over all questions first; empty without any."""
     columns = (
         "model",
         "condition",
@@ -152,11 +156,12 @@ def comparison_section(comparisons: tuple[Comparison, ...]) -> Section:
         "interval",
         "test",
     )
-    rows = tuple(_comparison_row(found) for found in comparisons)
+    whole_first = sorted(comparisons, key=lambda found: found.task is not None)
+    rows = tuple(_comparison_row(found) for found in whole_first)
     title = "Against direct"
     if not rows:
         return Section(title=title)
-    return Section(title=title, lines=COMPARISON_NOTES, table=Table(columns=columns, rows=rows, names=3))
+    return Section(title=title, lines=COMPARISON_NOTES, table=Table(columns=columns, rows=rows, names=3), detail=True)
 
 
 def coverage_table(summary: RunSummary) -> Table | None:

@@ -30,7 +30,7 @@ def replaced(folder: Path) -> Iterator[Path]:
         HarnessError: `folder` holds something else, or cannot be written.
     """
     target = folder.resolve()
-    _check(target, folder)
+    check_folder(target, folder)
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,12 @@ def replaced(folder: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _check(target: Path, shown: Path) -> None:
+def check_folder(target: Path, shown: Path) -> None:
+    """Refuse a folder that a report must not replace; `shown` is how the user named it.
+
+    Raises:
+        HarnessError: it is a file, or holds something that is no report.
+    """
     if not target.exists():
         return
     if not target.is_dir():

@@ -6,7 +6,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from harness.analysis.cells import CellSummary
-from harness.analysis.summary import RunSummary, task_verdicts, verdicts
+from harness.analysis.summary import RunSummary, task_verdicts, verdict_key, verdicts
 from harness.analysis.verdicts import percent
 from harness.report.escape import plain
 from harness.report.wording import correct_rule, latency, size, tokens
@@ -59,11 +59,7 @@ def _parts(summary: RunSummary, width: int, places: Sequence[str]) -> "Iterator[
     yield _line(f"{info.run} (study {info.study}): {answered} of {info.planned} planned cases answered", width, "bold")
     yield _line(f"Correct means {correct_rule(info)}.", width)
     yield _line("", width)
-    told = verdicts(summary)
-    yield from (_line(f"* {line}", width) for line in told[:VERDICTS_MOST])
-    if len(told) > VERDICTS_MOST:
-        yield _line(f"  {len(told) - VERDICTS_MOST} more verdicts in report.md", width, "dim")
-    yield from (_line(f"{line}: see report.md", width, "dim") for line in task_verdicts(summary)[:1])
+    yield from _verdicts(summary, width)
     yield _line("", width)
     yield _table(summary.cells)
     yield _line(LEGEND, width, "dim")
@@ -72,6 +68,15 @@ def _parts(summary: RunSummary, width: int, places: Sequence[str]) -> "Iterator[
     if len(summary.flags) > FLAGS_MOST:
         yield _line(f"{len(summary.flags) - FLAGS_MOST} more flags in report.md", width, "yellow")
     yield from (_line(place, width) for place in places)
+
+
+def _verdicts(summary: RunSummary, width: int) -> "Iterator[Text]":
+    told = verdicts(summary)
+    yield from (_line(f"* {line}", width) for line in told[:VERDICTS_MOST])
+    if len(told) > VERDICTS_MOST:
+        yield _line(f"  {len(told) - VERDICTS_MOST} more verdicts in report.md", width, "dim")
+    yield from (_line(line, width, "dim") for line in verdict_key(summary))
+    yield from (_line(f"{line}: see report.md", width, "dim") for line in task_verdicts(summary)[:1])
 
 
 def _line(text: str, width: int, style: str = "") -> "Text":

@@ -1,12 +1,13 @@
 """What a cell's summary counts, and over which questions."""
 
 from collections import Counter
+from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.cells import CellSummary, Coverage, summarise_cells, summarise_slices
+from harness.analysis.cells import CellSummary, Coverage, MetricMean, summarise_cells, summarise_slices
 from harness.analysis.frame import gather
 from harness.records import CaseResult, Score
 from tests.report.made_up_runs import make_cell, make_cell_results, make_info, make_question, make_result, make_run
@@ -133,3 +134,46 @@ def test_slices_by_task_add_up_to_the_cell() -> None:
 
 def test_one_task_needs_no_slices() -> None:
     assert summarise_slices(gather(make_run({"direct": 0.5}, n=4), run=make_info(4)), "task") == ()
+
+
+def own_scores(values: list[float], metric: str = "mine") -> MetricMean:
+    cell = make_cell()
+    results = [
+        make_result(cell, make_question(i), "correct", scores=(Score(metric=metric, version=0, value=value),))
+        for i, value in enumerate(values)
+    ]
+    (summary,) = summarise_cells(gather(results, run=make_info(len(results))))
+    return next(found for found in summary.metrics if found.metric == f"{metric}@0")
+
+
+@pytest.mark.parametrize(("value", "reason"), [(float("inf"), "the value is inf"), (float("nan"), "the value is nan")])
+def test_a_value_that_is_no_finite_number_is_unscored_and_told(value: float, reason: str) -> None:
+    found = own_scores([0.5, 0.25, value])
+    assert (found.mean.estimate, found.mean.n, found.unscored, found.reasons) == (0.375, 2, 1, ((reason, 1),))
+
+
+def test_an_infinite_loss_is_left_out_and_counted() -> None:
+    losses = (1.0, 2.0, float("inf"))
+    results = [make_result(make_cell(), make_question(i), "correct", reference_nll=x) for i, x in enumerate(losses)]
+    (summary,) = summarise_cells(gather(results, run=make_info(3)))
+    assert (summary.loss_nll.mean.estimate, summary.loss_nll.unscored) == (1.5, 1)
+
+
+def test_a_latency_that_is_no_finite_number_is_left_out() -> None:
+    results = [make_result(make_cell(), make_question(i), "correct", latency_s=x) for i, x in enumerate((1.0, inf))]
+    (summary,) = summarise_cells(gather(results, run=make_info(2)))
+    assert (summary.latency_s.n, summary.latency_s.mean) == (1, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "metric", "method"),
+    [([1.0, 0.0, 1.0], "mine", "Wilson"), ([0.5, 0.0], "mine", "t"), ([1.0, 0.0], "answer_words", "t")],
+)
+def test_a_metric_of_zeros_and_ones_has_the_interval_of_a_share(values: list[float], metric: str, method: str) -> None:
+    assert own_scores(values, metric).mean.method == method
+
+
+def test_a_loss_of_zeros_and_ones_is_no_share() -> None:
+    results = [make_result(make_cell(), make_question(i), "correct", reference_nll=float(i)) for i in range(2)]
+    (summary,) = summarise_cells(gather(results, run=make_info(2)))
+    assert summary.loss_nll.mean.method == "t"

@@ -1,5 +1,7 @@
 """Each flag: raised where there is reason, with its count, and not otherwise."""
 
+from dataclasses import replace
+
 import pytest
 
 from harness.analysis.flags import find_flags
@@ -94,14 +96,14 @@ def test_missing_answers_that_move_the_share_are_told() -> None:
 
 
 def test_no_right_answer_is_at_the_floor() -> None:
-    assert codes(make_cell_results(["wrong"] * 10))["AT_FLOOR"] == "0 of 10 questions right: nothing to compare"
+    assert codes(make_cell_results(["wrong"] * 10))["AT_FLOOR"] == "0 of 10 answers right: nothing to compare"
 
 
 def test_always_blank_is_a_floor() -> None:
     cell = make_cell()
     results = [make_result(cell, make_unanswerable(i), "correct") for i in range(5)]
     results += [make_result(cell, make_question(i), "blank") for i in range(5, 10)]
-    assert codes(results)["AT_FLOOR"] == "5 of 10 questions right: cannot be told from always blank (50 %)"
+    assert codes(results)["AT_FLOOR"] == "5 of 10 answers right: cannot be told from always blank (50 %)"
 
 
 def test_guessing_true_or_false_is_a_floor() -> None:
@@ -109,6 +111,25 @@ def test_guessing_true_or_false_is_a_floor() -> None:
     outcomes = ["correct"] * 6 + ["wrong"] * 4
     results = [make_result(cell, make_question(i, answer_type="boolean"), each) for i, each in enumerate(outcomes)]
     assert "guessing (50 %)" in codes(results)["AT_FLOOR"]
+
+
+def test_missing_answers_do_not_make_a_floor() -> None:
+    cell = make_cell()
+    outcomes = ["correct"] * 20 + [None] * 60
+    results = [make_result(cell, make_question(i, answer_type="boolean"), each) for i, each in enumerate(outcomes)]
+    assert "AT_FLOOR" not in codes(results)
+
+
+def test_worse_than_a_floor_is_told_apart() -> None:
+    cell = make_cell()
+    results = [make_result(cell, make_question(i, answer_type="boolean"), "wrong") for i in range(30)]
+    assert codes(results)["AT_FLOOR"] == "0 of 30 answers right: fewer than by guessing (50 %)"
+
+
+def test_answers_without_a_primary_score_are_told() -> None:
+    unscored = Score(metric="value_accuracy", version=1, value=None, reason="no model was given")
+    results = [replace(each, primary=unscored) for each in make_cell_results(["wrong"] * 3 + ["unparsed"])]
+    assert codes(results)["UNSCORED"] == "3 of 4 answers count as not right as they have no primary score"
 
 
 def test_a_cell_without_answers_has_no_floor() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.analysis.comparisons import Comparison, compare_conditions
 from harness.analysis.frame import gather
-from harness.analysis.summary import summarise, verdicts
+from harness.analysis.summary import summarise, task_verdicts, verdict_key, verdicts
 from harness.analysis.verdicts import alone, is_clear, percent, points, verdict
 from harness.records import CaseResult
 from tests.report.made_up_runs import make_cell, make_cell_results, make_info, make_question, make_result, make_run
@@ -142,9 +142,66 @@ def test_a_refused_interval_is_told_with_its_reason() -> None:
     assert not is_clear(found)
 
 
+def test_an_interval_without_a_small_adjusted_p_is_no_finding() -> None:
+    found = two_cells(["correct"] * 4 + ["wrong"] * 3, ["wrong"] * 7)
+    assert found.answered.difference.low > 0
+    assert found.answered.p > 0.05
+    assert not is_clear(found)
+    assert verdict(found) == "tiny: rag may beat direct by 57 points [1, 84] on 7 questions (Holm p 0.062 over 1)"
+
+
+def test_losing_without_a_small_adjusted_p_is_said_so() -> None:
+    found = two_cells(["wrong"] * 7, ["correct"] * 4 + ["wrong"] * 3)
+    assert verdict(found).startswith("tiny: rag may fall behind direct: -57 points")
+
+
+def test_an_interval_without_a_p_value_is_no_finding() -> None:
+    found = two_cells(["correct"] * 19 + ["wrong"], ["wrong"] * 20, clusters=5)
+    assert found.answered.difference.low > 0
+    assert verdict(found).startswith("tiny: rag may beat direct")
+    assert verdict(found).endswith("(no p-value: sign flips need at least 6 clusters, here 5)")
+
+
+def test_all_models_are_one_family_and_all_tasks_another() -> None:
+    found = compare(make_run({"direct": 0.1, "rag": 0.4}, n=40, models={"s": 1.0, "m": 2.0}, tasks=("a", "b")))
+    assert [(each.task, each.adjusted.method, each.adjusted.size) for each in found] == [
+        (None, "Holm", 2),
+        ("a", "Benjamini-Hochberg", 4),
+        ("b", "Benjamini-Hochberg", 4),
+    ] * 2
+
+
+def test_what_may_means_is_told_only_where_it_is_said() -> None:
+    def key(right: int) -> tuple[str, ...]:
+        results = [*make_cell_results(["correct"] * right + ["wrong"] * 3, "rag")]
+        results += make_cell_results(["wrong"] * (right + 3))
+        return verdict_key(summarise(gather(results, run=make_info(len(results))), make_info(len(results))))
+
+    assert key(30) == ()
+    assert "p adjusted for 1 comparison is not below 0.05" in key(4)[0]
+
+
+def test_cells_that_came_out_the_same_are_told_so() -> None:
+    found = two_cells(["correct", "wrong"] * 9, ["correct", "wrong"] * 9, clusters=9)
+    assert verdict(found) == (
+        "tiny: rag and direct came out the same on every one of 18 questions, which gives no interval"
+    )
+
+
+def test_a_repeat_without_an_answer_calls_for_the_sensitivity() -> None:
+    repeats = [
+        make_result(make_cell(condition="rag", repeat=repeat), make_question(i), outcome)
+        for repeat, outcome in enumerate(("correct", "error"))
+        for i in range(3)
+    ]
+    (found,) = compare([*repeats, *make_cell_results(["wrong"] * 3)])
+    assert (found.dropped, found.missing_wrong.mean_a) == (0, 0.5)
+    assert "(0 of 3 dropped; missing as wrong: +50)" in verdict(found)
+
+
 def test_what_was_dropped_is_told_with_the_sensitivity() -> None:
     found = two_cells(["correct"] * 10 + ["error"], ["wrong"] * 11)
-    assert verdict(found).endswith("on 10 questions (1 of 11 dropped; as wrong: +91 [41, 98])")
+    assert verdict(found).endswith("on 10 questions (1 of 11 dropped; missing as wrong: +91 [41, 98])")
 
 
 def test_one_question_is_singular() -> None:
@@ -175,14 +232,15 @@ def test_a_share_without_interval_is_shown_alone() -> None:
     assert percent(summary.cells[0].share.intent_to_test) == "50"
 
 
-def test_verdicts_lead_with_all_questions_then_clear_tasks() -> None:
+def test_verdicts_tell_all_questions_and_task_verdicts_the_clear_ones() -> None:
     results = make_run({"direct": 0.1, "rag": 0.5}, n=60, tasks=("a", "b"))
     blurred = [
         replace(each, outcome="wrong") if each.case.question.task == "a" and each.outcome == "correct" else each
         for each in results
     ]
     summary = summarise(gather(blurred, run=make_info(120)), make_info(120))
-    told = verdicts(summary)
-    assert "on 60 questions" in told[0]
-    assert "on 30 b questions" in told[1]
-    assert "no clear difference" in told[2]
+    assert [line.partition(" on ")[2] for line in verdicts(summary)] == ["60 questions"]
+    count, clear = task_verdicts(summary)
+    assert count == "exploratory: 1 of 2 comparisons by task are clear after Benjamini-Hochberg"
+    assert clear.startswith("exploratory: tiny: rag beats direct")
+    assert clear.endswith("on 30 b questions")

@@ -160,7 +160,7 @@ def test_an_interval_at_no_correct_answer_does_not_collapse() -> None:
     [
         (mean_interval([0.5]), "one question has no standard error"),
         (mean_interval([0.5, 0.7], ["a", "a"]), "all 2 questions are in one cluster"),
-        (mean_interval([0.5, 0.5]), "the 2 values do not spread"),
+        (mean_interval([0.5, 0.5]), "all 2 values are equal"),
         (share_interval([True, False], ["a", "a"]), "all 2 questions are in one cluster"),
     ],
 )
@@ -214,3 +214,8 @@ def test_the_wilson_interval_covers_near_one() -> None:
     ends = {count: wilson(count / 30, 30, 1.959963984540054) for count in set(counts)}
     covered = np.mean([ends[count][0] <= 0.97 <= ends[count][1] for count in counts])
     assert abs(covered - 0.94) < 0.01
+
+
+def test_clusters_of_equal_means_give_no_interval_and_are_told() -> None:
+    found = mean_interval([0.0, 1.0, 0.0, 1.0], ["a", "a", "b", "b"])
+    assert found.refused == "all 2 clusters have the same mean"

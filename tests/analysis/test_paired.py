@@ -209,7 +209,7 @@ def test_a_pair_is_two_answers() -> None:
 
 def test_equal_differences_have_no_t_test() -> None:
     found = paired_means([0.5, 0.75], [0.25, 0.5], rng=rng())
-    assert (found.p, found.p_refused, found.difference.refused) == (None, *["the 2 values do not spread"] * 2)
+    assert (found.p, found.p_refused, found.difference.refused) == (None, *["all 2 values are equal"] * 2)
 
 
 def test_tango_covers_at_its_nominal_rate() -> None:
@@ -218,3 +218,13 @@ def test_tango_covers_at_its_nominal_rate() -> None:
     bounds = {table: tango_interval(*table, 100, 0.90)[0] for table in {(int(b), int(c)) for b, c, _ in draws}}
     rate = np.mean([bounds[int(b), int(c)] > -0.05 for b, c, _ in draws])
     assert abs(rate - 0.05) < 0.012
+
+
+def test_a_tail_below_the_least_float_is_never_zero() -> None:
+    assert 0 < mcnemar_mid_p(5000, 0) < 1e-300
+
+
+def test_a_paired_t_far_out_is_never_zero() -> None:
+    scores = np.linspace(1.0, 1.0 + 1e-9, 400)
+    found = paired_means(scores, np.zeros(400), rng=np.random.default_rng(0))
+    assert 0 < found.p < 1e-300

@@ -63,7 +63,9 @@ def test_no_table_cell_can_be_left(text: str) -> None:
     assert "<" not in shown
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+cmd|x", "-2+3", "@SUM(A1)", "\t=1", "  =1", "\n=1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+cmd|x", "-2+3", "@SUM(A1)", "\t=1", "  =1", "\n=1", "\uff1d1+1", "\uff20SUM(A1)"]
+)
 def test_what_a_spreadsheet_would_run_gets_an_apostrophe(text: str) -> None:
     assert csv_text(text) == f"'{text}"
 

@@ -1,12 +1,14 @@
 """report.md: its order, its numbers, and its size."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from harness.records import CaseResult
+from harness.records import CaseResult, Score
 from harness.report.markdown import render
 from harness.report.sections import Report, Section, Table, first_report
+from harness.report.wording import duration, size
 from harness.report.write import summarise_run
 from tests.report.made_up_runs import make_cell, make_cell_results, make_info, make_question, make_result, make_run
 
@@ -26,7 +28,18 @@ def section(text: str, title: str) -> str:
 def test_the_sections_come_in_order() -> None:
     text = shown(make_run({"direct": 0.1, "rag": 0.5}, n=20, tasks=("a", "b")), manifest={"python": "3"})
     assert titles(text) == [
-        *("Verdicts", "Cells", "Tasks", "Flags", "Against direct", "Coverage", "Metrics", "Method", "Manifest"),
+        *(
+            "Verdicts",
+            "Verdicts by task",
+            "Cells",
+            "Tasks",
+            "Flags",
+            "Against direct",
+            "Coverage",
+            "Metrics",
+            "Method",
+            "Manifest",
+        ),
     ]
 
 
@@ -59,13 +72,14 @@ def test_several_data_sets_get_a_table() -> None:
 
 def test_a_comparison_row_has_its_numbers() -> None:
     text = shown([*make_cell_results(["correct"] * 20, "rag"), *make_cell_results(["wrong"] * 19 + ["error"])])
-    row = "| tiny | rag - direct | all | 19 | 1 | +100 [66, 100] | 19 / 0 | &lt; 0.001 | Tango | mid-p McNemar |"
+    p_values = "&lt; 0.001 | &lt; 0.001 (Holm, 1)"
+    row = f"| tiny | rag - direct | all | 19 | 1 | +100 [66, 100] | 19 / 0 | {p_values} | Tango | mid-p McNemar |"
     assert row in section(text, "Against direct")
 
 
 def test_a_comparison_without_common_answers_has_dashes() -> None:
     text = shown([*make_cell_results(["correct"], "rag"), *make_cell_results(["error"])])
-    assert "| tiny | rag - direct | all | 0 | 1 | - | - | - | - | - |" in text
+    assert "| tiny | rag - direct | all | 0 | 1 | - | - | - | - | - | - |" in text
 
 
 def test_a_refused_p_value_is_told_with_its_reason() -> None:
@@ -81,7 +95,7 @@ def test_coverage_adds_up_in_its_row() -> None:
 
 def test_a_metric_row_has_direction_n_and_reason() -> None:
     text = section(shown(make_cell_results(["correct", "wrong", "unparsed"])), "Metrics")
-    assert "| value_accuracy@1 | higher | 0.500 [-5.853, 6.853] | 0.500 | 2 | 1 | no JSON object (1) |" in text
+    assert "| value_accuracy@1 | higher | 0.500 [0.095, 0.905] | 0.500 | 2 | 1 | no JSON object (1) |" in text
 
 
 def test_flags_are_told_or_their_absence() -> None:
@@ -109,6 +123,62 @@ def test_a_large_study_stays_within_sixty_kilobytes() -> None:
     text = shown(make_run({"direct": 0.1, "rag": 0.4}, n=8, models=models, tasks=tuple("abcd")))
     assert len(text.encode()) <= 60_000
     assert "more rows in summary.json" in text
+
+
+def test_details_are_cut_before_the_cells() -> None:
+    models = {f"model-with-a-long-name-{size:03d}": float(size) for size in range(1, 101)}
+    text = shown(make_run({"direct": 0.1, "rag": 0.4}, n=8, models=models, tasks=tuple("abcd")))
+    assert section(text, "Cells").count("| model-with") == 200
+    assert "more rows in summary.json" in section(text, "Metrics")
+
+
+def test_comparisons_over_all_questions_stand_before_those_by_task() -> None:
+    text = shown(make_run({"direct": 0.1, "rag": 0.4}, n=8, models={"s": 1.0, "m": 2.0}, tasks=("a", "b")))
+    tasks = re.findall(r"^\| \w+ \| rag - direct \| (\w+)", section(text, "Against direct"), flags=re.MULTILINE)
+    assert tasks == ["all", "all", "a", "b", "a", "b"]
+
+
+def test_answers_that_stand_in_two_cells_are_told() -> None:
+    results = make_run({"rag": 0.1, "oracle": 0.1}, n=5)
+    shared = [replace(each, key=each.case.question.id) for each in results]
+    assert "5 answers stand in several cells" in section(shown(shared), "Method")
+    assert "stand in several cells" not in shown(results)
+
+
+def test_comparisons_without_p_value_are_counted() -> None:
+    direct = make_cell_results(["wrong", "correct"] * 3, clusters=3)
+    text = shown([*make_cell_results(["correct"] * 6, "rag", 3), *direct])
+    assert "1 without a p-value count in no family" in section(text, "Method")
+
+
+def test_a_metric_is_never_shown_beyond_its_range() -> None:
+    cell = make_cell()
+    values = [Score(metric="f1", version=1, value=value) for value in (0.5, 1.0)]
+    results = [make_result(cell, make_question(i), "correct", scores=(score,)) for i, score in enumerate(values)]
+    changed = [replace(each, scores=(each.primary, values[i])) for i, each in enumerate(results)]
+    assert "| f1@1 | higher | 0.750 [0.000, 1.000] |" in section(shown(changed), "Metrics")
+
+
+@pytest.mark.parametrize(("higher", "rule"), [(True, "0.2 or above"), (False, "0.2 or below")])
+def test_the_lead_says_on_which_side_correct_is(higher: bool, rule: str) -> None:
+    text = shown(make_cell_results(["correct"]), primary="f1", correct_at=0.2, higher_is_better={"f1": higher})
+    assert f"Correct means f1 at {rule}." in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown_as"),
+    [(0.0, "0s"), (0.0097, "9.7ms"), (0.0999, "100ms"), (0.5, "0.5s"), (12.3, "12s"), (120, "120s")],
+)
+def test_durations_have_two_digits_and_no_exponent(seconds: float, shown_as: str) -> None:
+    assert duration(seconds) == shown_as
+
+
+@pytest.mark.parametrize(
+    ("params_b", "shown_as"),
+    [(None, "unknown"), (3e-5, "30K"), (0.135, "135M"), (0.9999, "1B"), (1.54, "1.54B"), (671, "671B"), (1800, "1.8T")],
+)
+def test_sizes_are_written_as_people_say_them(params_b: float | None, shown_as: str) -> None:
+    assert size(params_b) == shown_as
 
 
 def test_even_a_hopeless_report_stays_within_sixty_kilobytes() -> None:

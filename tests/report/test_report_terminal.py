@@ -57,7 +57,8 @@ def test_flags_and_places_follow_the_table() -> None:
 
 
 def test_many_verdicts_and_flags_are_counted_instead() -> None:
-    results = make_run({"direct": 0.1, "rag": 0.4, "oracle": 0.5}, n=12, tasks=tuple("abcdef"))
+    models = {f"m{size}": float(size) for size in range(7)}
+    results = make_run({"direct": 0.1, "rag": 0.4, "oracle": 0.5}, n=12, models=models)
     faults = {"bos_count": 2, "latency_s": 0.0, "output_tokens": 0}
     broken = [replace(each, answer=replace(each.answer, **faults)) for each in results]
     text = shown(broken)

@@ -132,3 +132,18 @@ def test_errors_count_answered_questions_only(path: Path) -> None:
 def test_a_cell_without_answers_has_no_accuracy(path: Path) -> None:
     write_errors(make_cell_results(["error"]), path)
     assert rows(path)[0]["accuracy"] == ""
+
+
+def two_data_sets() -> list[CaseResult]:
+    asked = [make_question(1, dataset="a"), make_question(1, dataset="b"), make_question(2, dataset="b")]
+    return [make_result(make_cell(), question, "wrong") for question in asked]
+
+
+def test_equal_ids_of_two_data_sets_are_told_apart_in_every_file(path: Path) -> None:
+    names = ["a/q0001", "b/q0001", "q0002"]
+    write_submission(two_data_sets(), path)
+    assert [row["id"] for row in rows(path)] == names
+    write_matrix(two_data_sets(), path)
+    assert [row["id"] for row in rows(path)] == names
+    write_errors(two_data_sets(), path)
+    assert rows(path)[0]["wrong_ids"] == ";".join(names)
