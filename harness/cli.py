@@ -1,24 +1,32 @@
 """The command `harness`: models, hardware, weights, data files, studies and reports, outside pytest."""
 
 import json
+import os
 import sys
+import textwrap
 from dataclasses import asdict
 from importlib.resources import files
+from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.errors import HarnessError, StudyError
-from harness.options import DEFAULT_STORE, Project, Settings, read_project
+from harness.errors import HarnessError, StoreError, StudyError
+from harness.options import DEFAULT_CASES, DEFAULT_STORE, Project, Settings, read_project
 from harness.records import Selection
 
+if TYPE_CHECKING:
+    from harness.session import Session
+
 USAGE_ERROR = 4
+CELL_WIDTH = 30
+# what all mistakes on the command line are to typer, which gives the class no name of its own
+CommandLineError: type[typer.BadParameter] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="harness",
     help="What model size buys on your questions, and what retrieval buys instead.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -32,11 +40,26 @@ ModelNames = Annotated[list[str] | None, typer.Option("--model", help="Models, i
 
 def main() -> None:
     """Run the command; a user's mistake is one line on stderr and exit code 4."""
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except HarnessError as error:
-        sys.stderr.write(f"ERROR: {error}\n")
-        sys.exit(USAGE_ERROR)
+        _refuse(str(error))
+    except BrokenPipeError:
+        # the reader has enough, as in `harness models | head`; nothing may be flushed into the pipe at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        _refuse(f"{error.filename or 'a file'}: {error.strerror or error}")
+    except typer.Abort:
+        _refuse("stopped")
+    except CommandLineError as error:
+        _refuse(f"{' '.join(error.format_message().split())} See: harness --help")
+
+
+def _refuse(text: str) -> None:
+    sys.stderr.write(f"ERROR: {text}\n")
+    sys.exit(USAGE_ERROR)
 
 
 def _project() -> Project:
@@ -84,7 +107,13 @@ def _model_line(row: dict[str, object]) -> list[str]:
 
 
 def _side_by_side(rows: list[dict[str, object]]) -> list[list[str]]:
-    return [[key, *(_shown(row[key]) for row in rows)] for key in rows[0] if key != "name"]
+    return [line for key in rows[0] if key != "name" for line in _folded(key, [_shown(row[key]) for row in rows])]
+
+
+def _folded(key: str, texts: list[str]) -> list[list[str]]:
+    """The lines of one row, each cell folded at CELL_WIDTH, so that two models fit 80 columns."""
+    columns = [textwrap.wrap(text, CELL_WIDTH) for text in texts]
+    return [[key if number == 0 else "", *line] for number, line in enumerate(zip_longest(*columns, fillvalue=""))]
 
 
 def _shown(value: object) -> str:
@@ -93,8 +122,10 @@ def _shown(value: object) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(sorted(map(str, value))) or "-"
     if isinstance(value, dict):
-        return ", ".join(f"{key} {each}" for key, each in value.items()) or "-"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        return ", ".join(f"{key} {_shown(each)}" for key, each in value.items()) or "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 @app.command()
@@ -170,11 +201,18 @@ def init(folder: Annotated[Path, typer.Argument(help="Where to write them.")] = 
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
         typer.echo(f"wrote {path}")
+    if folder != Path(DEFAULT_CASES) and _project().cases != str(folder):
+        typer.echo(f'add to pyproject.toml: [tool.harness] cases = "{folder}" and study = "{folder}/study.toml"')
     typer.echo(f"next: harness fetch smollm2-135m && pytest {folder} --scaling-report")
 
 
 def _settings(
-    study: str | None, store: str | None, model: list[str] | None, report_dir: Path | None = None
+    study: str | None,
+    store: str | None,
+    model: list[str] | None,
+    *,
+    reports: bool = False,
+    report_dir: Path | None = None,
 ) -> Settings:
     project = _project()
     names = tuple(name for text in model or () for name in text.split(","))
@@ -186,7 +224,7 @@ def _settings(
         rerun=False,
         run_name=None,
         store=project.root / (store or DEFAULT_STORE),
-        scaling_report=True,
+        scaling_report=reports,
         report_dir=report_dir,
         chosen=True,
     )
@@ -197,7 +235,17 @@ def rescore(study: StudyName = None, store: StoreFile = None, model: ModelNames 
     """Compute the scores of stored answers again, without asking a model. Example: harness rescore --study embedded."""
     from harness.session import Session
 
-    typer.echo(f"{Session(_settings(study, store, model)).rescore()} stored answers scored")
+    session = Session(_settings(study, store, model))
+    _need_store(session)
+    typer.echo(f"{session.rescore()} stored answers scored")
+
+
+def _need_store(session: "Session") -> None:
+    """A store that was only named wrongly must not become an empty report in the place of a good one."""
+    path = session.settings.store
+    session.check(weights=False)
+    if not path.exists():
+        raise StoreError(f"there is no store {path}: run pytest first, or name the file with --store")
 
 
 @app.command()
@@ -208,8 +256,9 @@ def report(
     report_dir: Annotated[Path | None, typer.Option("--report-dir", help="Folder of the report.")] = None,
 ) -> None:
     """Write the report of what is stored, without asking a model. Example: harness report --study embedded."""
-    from harness.session import Session, need_report_packages
+    from harness.session import Session
 
-    need_report_packages()
-    for line in Session(_settings(study, store, model, report_dir)).write_report():
+    session = Session(_settings(study, store, model, reports=True, report_dir=report_dir))
+    _need_store(session)
+    for line in session.write_report():
         typer.echo(line)

@@ -1,7 +1,9 @@
 """What the terminal shows of cases while they run: letters, counts, reasons, and how long it will take."""
 
+import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,30 +49,50 @@ def _reason(report: pytest.TestReport) -> str:
 
 
 class ProgressLine:
-    """One line that is overwritten after each batch: answers made, rate, time left. Only for a terminal."""
+    """One line that is overwritten after each batch: answers made, rate, time left. Only for a terminal.
+
+    Its place is a line of its own, so that no letters are lost; the letters that follow stand behind the cell's label.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         """A line on the terminal of `config`."""
         self._capture: Any = config.pluginmanager.get_plugin("capturemanager")
         self._terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+        self._place: object = None
         self._label = ""
         self._started = 0.0
         self._first = 0
 
     def __call__(self, done: int, wanted: int, label: str) -> None:
         """Show `done` of `wanted` answers of the cell `label`; the rate counts from the end of the first batch."""
-        now = time.monotonic()
-        if label != self._label:
-            self._label, self._started, self._first = label, now, done
-            text = f"{label}: {done}/{wanted} answered"
-        else:
-            rate = (done - self._first) / max(now - self._started, 1e-9)
-            text = f"{label}: {done}/{wanted} answered, {rate:.1f}/s, {_clock((wanted - done) / rate)} left"
-        self._write(text if done < wanted else "")
-
-    def _write(self, text: str) -> None:
         with self._capture.global_and_fixture_disabled():
-            self._terminal.write(f"\r\x1b[K{text}", flush=True)
+            if label != self._label:
+                self._begin(done, label)
+            self._overwrite("" if done == wanted else f"{label}: {done}/{wanted} answered{self._pace(done, wanted)}")
+            if done == wanted:
+                self._end()
+
+    def _begin(self, done: int, label: str) -> None:
+        self._label, self._started, self._first = label, time.monotonic(), done
+        self._place = self._terminal.currentfspath
+        self._terminal.ensure_newline()
+
+    def _pace(self, done: int, wanted: int) -> str:
+        made, spent = done - self._first, time.monotonic() - self._started
+        return f", {made / spent:.1f}/s, {_clock((wanted - done) * spent / made)} left" if made and spent > 0 else ""
+
+    def _overwrite(self, text: str) -> None:
+        """Beside pytest's own writer, which would count the text as letters of outcomes."""
+        self._terminal.flush()
+        sys.stdout.write(f"\r\x1b[K{text}")
+        sys.stdout.flush()
+
+    def _end(self) -> None:
+        """Letters go on behind the label; with -v, where the place is no file, pytest names each test again."""
+        if isinstance(self._place, Path):
+            self._terminal.write(f"{self._label} ", flush=True)
+            self._terminal.currentfspath = self._place
+        self._label = ""
 
 
 def _clock(seconds: float) -> str:

@@ -64,8 +64,9 @@ class Loaded:
         try:
             return wanted.load()
         except Exception as error:
-            self.failures[wanted.fingerprint] = f"the model could not be loaded: {type(error).__name__}: {error}"
-            raise
+            reason = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
+            self.failures[wanted.fingerprint] = f"the model could not be loaded: {reason}"
+            raise HarnessError(self.failures[wanted.fingerprint]) from error
 
     def close(self) -> None:
         """Free the model that is held, if any."""
@@ -85,6 +86,7 @@ class Engine:
         self.loaded = Loaded()
         self.answered = 0
         self.progress: Progress | None = None
+        self.start_share = 0.0
         self._groups: dict[str, tuple[Case, ...]] = {}
         self._planned: dict[str, Planned] = {}
         self._stored: dict[str, Stored] = {}
@@ -94,9 +96,14 @@ class Engine:
         self._older_than = store.last_answer_id() if rerun else 0
         self._batch_sizes: dict[str, int] = {}
 
-    def select(self, groups: Iterable[Sequence[Case]]) -> None:
-        """Say which cases are answered together; a case outside any group is answered alone."""
+    def select(self, groups: Iterable[Sequence[Case]], *, start_share: float = 0.0) -> None:
+        """Say which cases are answered together; a case outside any group is answered alone.
+
+        `start_share`, in [0, 1), says how far into a group's queue this process begins: several that were given
+        cases of one group then begin at different places, and leave out what they find answered on their way.
+        """
         self._groups = {case.label: tuple(group) for group in groups for case in group}
+        self.start_share = start_share
 
     def answer(self, case: Case) -> Answer:
         """The case's answer, stored or new; a failure is an Answer with an error."""
@@ -139,13 +146,16 @@ class Engine:
     def _settle(self, cases: Sequence[Case]) -> None:
         planned = [self.planned(case) for case in cases]
         references = {plan.key: plan.prompt.reference for plan in planned}
-        stored = self.store.answers(references)
-        self._stored.update({key: kept for key, kept in stored.items() if kept.id > self._older_than})
+        self._look_up(references)
         missing = list({plan.key: plan for plan in planned if plan.key not in self._stored}.values())
         if missing:
             self._generate(missing)
         self._measure_losses([plan for plan in planned if self._lacks_loss(plan)])
         self._settled.update(case.label for case in cases)
+
+    def _look_up(self, references: dict[str, str | None]) -> None:
+        stored = self.store.answers(references)
+        self._stored.update({key: kept for key, kept in stored.items() if kept.id > self._older_than})
 
     def _lacks_loss(self, plan: Planned) -> bool:
         stored = self._stored.get(plan.key)
@@ -153,15 +163,26 @@ class Engine:
 
     def _generate(self, missing: Sequence[Planned]) -> None:
         cell = missing[0].case.cell
-        provider = self.loaded.of(self.sources.of(cell))
+        try:
+            provider = self.loaded.of(self.sources.of(cell))
+        except HarnessError as error:
+            self._keep(missing, [failed(str(error))] * len(missing))
+            return
         ordered = sorted(missing, key=_length, reverse=True)
-        done = 0
-        while done < len(ordered):
-            batch = ordered[done : done + self._batch_size(cell)]
-            self._run_batch(provider, batch)
-            done += len(batch)
+        start = int(len(ordered) * self.start_share)
+        waiting = ordered[start:] + ordered[:start]
+        while waiting:
+            size = self._batch_size(cell)
+            batch, waiting = self._not_stored(waiting[:size]), waiting[size:]
+            if batch:
+                self._run_batch(provider, batch)
             if self.progress is not None:
-                self.progress(done, len(ordered), cell.label)
+                self.progress(len(ordered) - len(waiting), len(ordered), cell.label)
+
+    def _not_stored(self, batch: Sequence[Planned]) -> list[Planned]:
+        """What no other process has answered since the group was looked up."""
+        self._look_up({plan.key: plan.prompt.reference for plan in batch})
+        return [plan for plan in batch if plan.key not in self._stored]
 
     def _batch_size(self, cell: Cell) -> int:
         wanted = self.study.batch_size or cell.model.batch_size or DEFAULT_BATCH_SIZE
@@ -215,7 +236,11 @@ class Engine:
         """Measure what a stored answer lacks: its question's gold answer has changed since, or is new."""
         if not plans:
             return
-        provider = self.loaded.of(self.sources.of(plans[0].case.cell))
+        try:
+            provider = self.loaded.of(self.sources.of(plans[0].case.cell))
+        except HarnessError as error:
+            warnings.warn(f"loss of {len(plans)} reference answers not measured: {error}", stacklevel=2)
+            return
         ordered = sorted({plan.key: plan for plan in plans}.values(), key=_length, reverse=True)
         size = self._batch_size(plans[0].case.cell)
         for start in range(0, len(ordered), size):

@@ -1,10 +1,13 @@
 """What a test can ask for: `study`, `case`, `model`, `answer` and `score`."""
 
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StoreError
 from harness.options import OUTCOME, USER_VERSION
 from harness.records import Answer, Case, Decoding, ModelSpec, Prompt, Score, Template
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 SESSION = pytest.StashKey["Session"]()
 
+SHOWN_MOST = 500
 BARE = Template(name="bare", system="", user="{question}", user_with_passages="{question}", reader="line", hash="bare")
 
 
@@ -89,16 +93,38 @@ class Scorer:
         self._node.user_properties = [pair for pair in self._node.user_properties if pair not in properties]
         self._node.user_properties.extend(properties)
         if judged.outcome == "unparsed":
-            pytest.fail(f"unparsed: {judged.evidence.reading.problem}", pytrace=False)
+            pytest.fail(f"unparsed: {shown(str(judged.evidence.reading.problem))}", pytrace=False)
 
 
-def _checked(own: dict[str, float]) -> dict[str, float]:
+def _checked(own: Mapping[str, object]) -> dict[str, float]:
     from harness.metrics.table import METRICS
 
-    for name in own:
+    checked: dict[str, float] = {}
+    for name, value in own.items():
         if name in METRICS:
             raise HarnessError(f"score({name}=…) would hide the metric {name!r}: keep your value under another name")
-    return own
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise HarnessError(f"score({name}={value!r}) is no finite number: give a number, or leave {name} out")
+        checked[name] = float(value)
+    return checked
+
+
+def shown(text: str) -> str:
+    """The text in one line of at most SHOWN_MOST characters that a terminal takes for nothing but text."""
+    line = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in " ".join(text.split()))
+    return line if len(line) <= SHOWN_MOST else line[: SHOWN_MOST - 1] + "…"
+
+
+@contextmanager
+def _told(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A mistake fails the case in one line; a store that cannot be written ends the run, for no case could be kept."""
+    try:
+        yield
+    except HarnessError as error:
+        if isinstance(error, StoreError):
+            request.session.shouldstop = str(error)
+        request.node.user_properties.append((OUTCOME, "error"))
+        pytest.fail(f"no answer: {shown(str(error))}", pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -127,10 +153,11 @@ def model(case: Case, _session: "Session") -> Model:
 @pytest.fixture
 def answer(case: Case, _session: "Session", request: pytest.FixtureRequest) -> Answer:
     """The stored or new answer to the case; a model that fails is an error of the case, with the reason."""
-    found = _session.engine.answer(case)
+    with _told(request):
+        found = _session.engine.answer(case)
     if found.error is not None:
         request.node.user_properties.append((OUTCOME, "error"))
-        pytest.fail(f"no answer: {found.error}", pytrace=False)
+        pytest.fail(f"no answer: {shown(found.error)}", pytrace=False)
     return found
 
 

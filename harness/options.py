@@ -5,6 +5,7 @@ the short form `--NAME` only in a project that uses the plugin, and only while n
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -120,11 +121,18 @@ def _check_key(key: str, value: object) -> None:
 
 def _tool_table(path: Path) -> dict[str, Any] | None:
     try:
-        with path.open("rb") as file:
-            table = tomllib.load(file).get("tool", {}).get("harness")
-    except (OSError, ValueError):
+        text = path.read_bytes()
+    except OSError:
         return None
-    return table if isinstance(table, dict) else None
+    try:
+        table = tomllib.loads(text.decode()).get("tool", {}).get("harness")
+    except ValueError as error:
+        if b"[tool.harness" not in text:
+            return None
+        raise StudyError(f"{path.name} has [tool.harness] and is not TOML: {error}") from error
+    if table is not None and not isinstance(table, dict):
+        raise StudyError(f"[tool] harness = {table!r} is not a table: write [tool.harness], see the README")
+    return table
 
 
 def _cases(root: Path, declared: str | None) -> str | None:
@@ -175,6 +183,7 @@ def read_settings(config: pytest.Config, project: Project) -> Settings:
         HarnessError: a value that cannot be used.
     """
     values = {option.name: _value(config, option) for option in OPTIONS}
+    limit = _limit(config, values)
     chosen = any(values.values())
     models = _names(values["model"]) or _names(os.environ.get(MODEL_VARIABLE))
     selection = Selection(
@@ -182,7 +191,7 @@ def read_settings(config: pytest.Config, project: Project) -> Settings:
         conditions=_names(values["condition"]),
         datasets=_names(values["dataset"]),
         metrics=_names(values["metric"]),
-        limit=1 if values["smoke"] else _positive("limit", values["limit"]),
+        limit=limit,
         provider=_text(values["provider"]),
         download=bool(values["download"]),
         batch_size=_positive("batch-size", values["batch-size"]),
@@ -205,7 +214,26 @@ def read_settings(config: pytest.Config, project: Project) -> Settings:
 
 def _value(config: pytest.Config, option: Option) -> object:
     given = getattr(config.option, option.dest, None)
-    return config.getini(option.dest) if given is None else given
+    if given is None:
+        return _ini_value(config, option)
+    if option.metavar is not None and not (_names(given) if option.many else str(given).strip()):
+        raise StudyError(f"--{option.name} is empty: give it a {option.metavar}, or leave it out")
+    return given
+
+
+def _ini_value(config: pytest.Config, option: Option) -> object:
+    try:
+        return config.getini(option.dest)
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        raise StudyError(f"{option.dest} in the ini file cannot be used: {error}") from error
+
+
+def _limit(config: pytest.Config, values: Mapping[str, object]) -> int | None:
+    """`--smoke` is a limit of one question; on the command line the two exclude each other, else it wins over ini."""
+    smoke, limit = config.option.harness_smoke, config.option.harness_limit
+    if smoke and limit is not None:
+        raise StudyError(f"--smoke asks one question and --limit {limit} another number: give one of the two")
+    return 1 if smoke or (values["smoke"] and limit is None) else _positive("limit", values["limit"])
 
 
 def _text(value: object) -> str | None:
@@ -230,6 +258,6 @@ def _positive(name: str, value: object) -> int | None:
 
 
 def _run_name(name: str | None) -> str | None:
-    if name is not None and (name.startswith(".") or set(name) & set('/\\:*?"<>|\0')):
+    if name is not None and not re.fullmatch(r"\w[\w.+-]{0,99}", name):
         raise StudyError(f"--run-name {name!r} cannot be a folder's name: use letters, digits, . _ and -")
     return name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StudyError
 from harness.options import Project, Settings, add_ini, add_options, read_project, read_settings
 
 if TYPE_CHECKING:
@@ -17,7 +17,11 @@ PROJECT = pytest.StashKey[Project]()
 SETTINGS = pytest.StashKey[Settings]()
 WORKERS = pytest.StashKey[int]()
 WRITTEN = pytest.StashKey[list[str]]()
+SUSPECTS = pytest.StashKey[set[str]]()
+SCHEDULER = pytest.StashKey[Any]()
 ANSWERED = "harness_answered"
+START_SHARE = "harness_start_share"
+BROKEN_OFF = {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR}
 
 
 @contextmanager
@@ -51,6 +55,8 @@ def pytest_load_initial_conftests(
 def pytest_configure(config: pytest.Config) -> None:
     """Read the settings; find what is wrong before anything starts."""
     project = config.stash[PROJECT]
+    if config.option.help:
+        return
     with _told():
         settings = read_settings(config, project)
         config.stash[SETTINGS] = settings
@@ -61,13 +67,20 @@ def pytest_configure(config: pytest.Config) -> None:
         from harness import fixtures
 
         config.pluginmanager.register(fixtures, "harness.fixtures")
-        if settings.chosen or _collects_cases(config, project):
+        if not _only_lists(config) and (settings.chosen or _collects_cases(config, project)):
             _check(config)
+
+
+def _only_lists(config: pytest.Config) -> bool:
+    option = config.option
+    return bool(option.showfixtures or option.show_fixtures_per_test or getattr(option, "markers", False))
 
 
 def _collect_cases(config: pytest.Config, project: Project) -> None:
     """Without a path, `--scaling-report` collects the study's cases and nothing else."""
     if config.args_source != pytest.Config.ArgsSource.ARGS and project.cases is not None:
+        if not (project.root / project.cases).exists():
+            raise StudyError(f"[tool.harness] cases = {project.cases!r} is not there: name the folder of your cases")
         config.args[:] = [str(project.root / project.cases)]
 
 
@@ -126,15 +139,18 @@ def _wants_cases(metafunc: pytest.Metafunc) -> bool:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Tell the engine which cases are answered together: those of one unit that are left after -k and the like."""
     run = _known_session(session.config)
-    if run is None or session.config.option.collectonly:
+    if run is None or session.config.option.collectonly or _only_lists(session.config):
         return
     from harness.console import ProgressLine, wants_progress
-    from harness.scheduling import case_of, groups, units
+    from harness.scheduling import ALONE, case_of, groups, units
 
     cases = {case.label: case for item in session.items if (case := case_of(item)) is not None}
     if cases:
-        workers = getattr(session.config, "workerinput", {}).get("workercount", 1)
-        run.select(groups(cases.values(), units(run.study.cases, workers)))
+        given = getattr(session.config, "workerinput", {})
+        unit_of = dict(units(run.study.cases, given.get("workercount", 1)))
+        unit_of |= {label: label for label in given.get(ALONE, ())}
+        with _told():
+            run.select(groups(cases.values(), unit_of), start_share=given.get(START_SHARE, 0.0))
         if wants_progress(session.config):
             run.engine.progress = ProgressLine(session.config)
 
@@ -165,16 +181,25 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     run = _known_session(config)
     if run is None:
         return
-    run.close()
-    if hasattr(config, "workeroutput"):
-        config.workeroutput[ANSWERED] = run.answered
-    if not run.settings.scaling_report or hasattr(config, "workerinput") or config.option.collectonly:
-        return
     try:
-        config.stash[WRITTEN] = run.write_report(**_screen(config))
+        run.close()
+        if _reports(session, run):
+            config.stash[WRITTEN] = run.write_report(**_screen(config))
     except HarnessError as error:
         config.stash[WRITTEN] = [f"no report: {error}"]
         session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+    if hasattr(config, "workeroutput"):
+        config.workeroutput[ANSWERED] = run.answered
+    if session.exitstatus == pytest.ExitCode.OK and SCHEDULER in config.stash and config.stash[SCHEDULER].has_pending:
+        # xdist's own status is 0 when no worker is left to run the rest
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _reports(session: pytest.Session, run: "Session") -> bool:
+    """Only the process that the user started writes the report, and only when the run began as it should."""
+    config = session.config
+    began = session.exitstatus not in BROKEN_OFF and not config.option.collectonly and not _only_lists(config)
+    return run.settings.scaling_report and began and not hasattr(config, "workerinput")
 
 
 def _screen(config: pytest.Config) -> dict[str, Any]:
@@ -189,7 +214,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     from harness.console import unparsed_lines
 
     run = _known_session(config)
-    if run is not None and not config.option.collectonly:
+    if run is not None and not config.option.collectonly and not _only_lists(config):
         terminalreporter.line(f"answers: {run.answered} generated, all others stored already or the same prompt")
     unparsed = terminalreporter.stats.get("unparsed", [])
     if unparsed:
@@ -214,12 +239,26 @@ def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - xdist has no publi
 def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
     """Share the cores among the workers before they start: two that take all of them were ten times slower."""
     config.stash[WORKERS] = len(specs)
+    config.stash[SUSPECTS] = set()
     run = _known_session(config)
     if run is not None:
         run.warm()
         threads = max(1, (os.cpu_count() or 1) // max(1, len(specs)))
         os.environ.setdefault("OMP_NUM_THREADS", str(threads))
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist has no public types
+    """Tell a worker what to answer alone; under a user's own distribution also where to begin in shared units."""
+    config = node.config
+    if _known_session(config) is None:
+        return
+    from harness.scheduling import ALONE, start_share
+
+    node.workerinput[ALONE] = sorted(config.stash[SUSPECTS])
+    if config.option.dist != "load":
+        node.workerinput[START_SHARE] = start_share(node.gateway.id, config.stash[WORKERS])
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -230,4 +269,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:  # noqa
         return None
     from harness.scheduling import UnitScheduling, units
 
-    return UnitScheduling(config, log, units(run.study.cases, config.stash[WORKERS]))
+    unit_of = units(run.study.cases, config.stash[WORKERS])
+    config.stash[SCHEDULER] = UnitScheduling(config, log, unit_of, config.stash[SUSPECTS])
+    return config.stash[SCHEDULER]

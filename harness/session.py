@@ -4,9 +4,10 @@ import importlib.util
 import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
 
 from harness.engine import Engine
-from harness.errors import MissingExtra
+from harness.errors import MissingExtra, StoreError
 from harness.options import Settings
 from harness.planning import Planner, Sources, runtime_of
 from harness.records import Case, Hardware
@@ -60,6 +61,7 @@ class Session:
         hardware = self.hardware
         if self.settings.scaling_report:
             need_report_packages()
+            self._check_report_folder()
         if weights:
             self._check_weights(study, hardware)
 
@@ -70,13 +72,34 @@ class Session:
                 fits(cell.model, hardware, runtime_of(study, cell))
             sources.of(cell)
 
+    @property
+    def report_folder(self) -> Path:
+        """Where the report goes."""
+        return self.settings.report_dir or self.settings.project.root / "reports" / self.run_name
+
+    @property
+    def run_name(self) -> str:
+        """The name of the run: its own, or the study's."""
+        return self.settings.run_name or self.study.name
+
+    def _check_report_folder(self) -> None:
+        from harness.report.swap import check_folder
+
+        folder, store = self.report_folder.resolve(), self.settings.store.resolve()
+        if folder in (store, *store.parents):
+            raise StoreError(
+                f"store {self.settings.store} lies in the report folder {folder}, which every report replaces: "
+                "name another file with --store"
+            )
+        check_folder(folder, self.report_folder)
+
     def warm(self) -> None:
         """Build what all processes read, before they start."""
         Planner(self.study, Sources(self.study)).warm()
 
-    def select(self, groups: Iterable[Sequence[Case]]) -> None:
-        """Say which cases are answered together."""
-        self.engine.select(groups)
+    def select(self, groups: Iterable[Sequence[Case]], *, start_share: float = 0.0) -> None:
+        """Say which cases are answered together, and how far into a group this process begins."""
+        self.engine.select(groups, start_share=start_share)
 
     def rescore(self) -> int:
         """Compute every score of every stored answer again; returns how many answers were scored."""
@@ -88,13 +111,13 @@ class Session:
         """Write the report of what the store holds; returns the lines for a terminal of that width."""
         from harness.report.door import Target, write_report
 
+        self._check_report_folder()
         study, settings, sources = self.study, self.settings, Sources(self.study)
         with Store(settings.store) as store:
             results = case_results(study, Planner(study, sources), store, study.cases)
-        name = settings.run_name or study.name
         target = Target(
-            run=name,
-            folder=settings.report_dir or settings.project.root / "reports" / name,
+            run=self.run_name,
+            folder=self.report_folder,
             root=settings.project.root,
             hardware=self.hardware.title,
             weights={cell.model.name: sources.of(cell).fingerprint for cell in study.cells},
@@ -104,12 +127,14 @@ class Session:
         return write_report(study, results, target)
 
     def close(self) -> None:
-        """Free the model and close the store."""
-        if self._engine is not None:
-            self._engine.close()
-            self.answered += self._engine.answered
-            self._engine.store.close()
-            self._engine = None
+        """Free the model and close the store, also when what waits cannot be written."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            self.answered += engine.answered
+            try:
+                engine.close()
+            finally:
+                engine.store.close()
 
 
 def need_report_packages() -> None:

@@ -6,7 +6,9 @@ adds a row, and the newest row counts. Scores stand beside the answer they belon
 
 import hashlib
 import json
+import os
 import sqlite3
+import time
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ T = TypeVar("T")
 APPLICATION_ID = 0x70736331
 VERSION = 1
 BUSY_TIMEOUT_S = 60.0
+RETRY_S = 0.02
 SQL_VARIABLES = 500
 # https://www.sqlite.org/fileformat.html, section 1.3: version at byte 60, application at 68, pages at 28.
 MAGIC = b"SQLite format 3\0"
@@ -108,7 +111,8 @@ def check_store(path: Path) -> None:
     Raises:
         StoreError: the file is not a store, comes from a newer version, or cannot be read.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
+        _check_folder(path)
         return
     if not path.is_file():
         raise StoreError(f"store {path} is not a file: name an SQLite file with --store, or a path that does not exist")
@@ -123,6 +127,15 @@ def check_store(path: Path) -> None:
         raise _not_a_store(path)
     version, application = (int.from_bytes(header[start : start + 4], "big") for start in (60, 68))
     _check_version(path, application, version, is_blank=int.from_bytes(header[28:32], "big") <= 1)
+
+
+def _check_folder(path: Path) -> None:
+    """A store that is to be made needs a folder that can be written, or can be made."""
+    nearest = next(folder for folder in path.absolute().parents if folder.exists())
+    if not nearest.is_dir():
+        raise StoreError(f"store {path} cannot be made ({nearest} is a file): name another file with --store")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise StoreError(f"store {path} cannot be made ({nearest} cannot be written): name another with --store")
 
 
 def _check_version(path: Path, application: int, version: int, *, is_blank: bool) -> None:
@@ -165,19 +178,42 @@ class Store:
             raise StoreError(f"store {path} cannot be made ({error}): name another file with --store") from error
         with _told(path):
             self._connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
 
     def _prepare(self) -> None:
+        self._check_tables()
+        self._use_wal()
+        self._connection.execute("PRAGMA synchronous = FULL")
+        with self._transaction():
+            if self._connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+                for statement in SCHEMA.split(";"):
+                    self._connection.execute(statement)
+
+    def _check_tables(self) -> None:
+        """All in one read transaction: another process may be making the tables at this moment."""
         connection = self._connection
+        connection.execute("BEGIN")
         application, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in IDENTITY)
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        connection.execute("COMMIT")
         _check_version(self.path, application, version, is_blank=tables == 0)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        with self._transaction():
-            if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-                for statement in SCHEMA.split(";"):
-                    connection.execute(statement)
+
+    def _use_wal(self) -> None:
+        """The change to WAL does not wait for other processes as every other statement does; so wait here."""
+        until = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(RETRY_S)
+            else:
+                return
 
     def __enter__(self) -> Self:
         return self
@@ -195,10 +231,12 @@ class Store:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # a full disk ends the transaction by itself
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def add_answers(self, batch: Sequence[tuple[Request, Answer]], references: Sequence[str | None]) -> tuple[int, ...]:
         """Keep a batch of answers in one synced transaction; returns their row ids, in order.
@@ -281,10 +319,7 @@ class Store:
         with self._transaction():
             self._connection.executemany(
                 "INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    (row.answer_id, row.gold, row.score.metric, row.score.version, row.score.value, row.score.reason)
-                    for row in rows
-                ],
+                [_score_row(row) for row in rows],
             )
 
     def scores(self, answer_ids: Sequence[int]) -> dict[int, list[ScoreRow]]:
@@ -316,6 +351,12 @@ def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
 def storable(text: str) -> str:
     """The text with lone surrogates, which UTF-8 cannot hold, replaced by question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _score_row(row: ScoreRow) -> tuple[object, ...]:
+    score = row.score
+    reason = None if score.reason is None else storable(score.reason)
+    return row.answer_id, row.gold, storable(score.metric), score.version, score.value, reason
 
 
 def _answer_row(key: str, answer: Answer) -> tuple[object, ...]:

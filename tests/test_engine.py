@@ -196,12 +196,66 @@ def test_a_model_that_cannot_be_loaded_is_tried_once(tmp_path):
             raise OSError("no such weights")
 
     loaded = Loaded()
-    with pytest.raises(OSError, match="no such weights"):
+    with pytest.raises(HarnessError, match="OSError: no such weights"):
         loaded.of(Broken())
     with pytest.raises(HarnessError, match="could not be loaded: OSError: no such weights"):
         loaded.of(Broken())
     assert tries == [1]
     engine.close()
+
+
+def test_a_model_that_cannot_be_loaded_is_the_failure_of_each_case(tmp_path):
+    study = planted(conditions=("direct",))
+    engine = make(tmp_path, study)
+
+    def refuse(_):
+        raise OSError("no such weights")
+
+    for name, original in list(engine.sources._found.items()) or [(None, engine.sources.of(study.cells[0]))]:
+        key = name or next(iter(engine.sources._found))
+        engine.sources._found[key] = Wrapped(original, refuse)
+    errors = {answer.error for answer in answer_all(engine)}
+    assert errors == {"the model could not be loaded: OSError: no such weights"}
+    results = case_results(study, Planner(study, Sources(study)), engine.store, study.cases)
+    assert {result.outcome for result in results} == {"error"}
+
+
+def test_what_another_process_answers_meanwhile_is_not_answered_again(tmp_path):
+    study = planted(conditions=("direct",), batch_size=3)
+    engine, other = make(tmp_path, study), make(tmp_path, study)
+    engine.select([study.cases])
+    other.select([study.cases], start_share=0.5)
+    engine.progress = lambda *_: other.answer(study.cases[0])
+    assert [engine.answer(case).error for case in study.cases] == [None] * 12
+    assert (engine.answered, other.answered) == (3, 9)
+
+
+def test_processes_that_share_a_group_begin_at_different_places(tmp_path):
+    study = planted(conditions=("direct",), batch_size=4)
+    first = make(tmp_path, study)
+    made = misbehave(first)
+    first.select([study.cases], start_share=0.5)
+    first.answer(study.cases[0])
+    assert made[0].sizes == [4, 4, 4]
+    plain = make(tmp_path / "other", study)
+    plain.select([study.cases])
+    plain.answer(study.cases[0])
+    assert stored_order(first) == stored_order(plain)[6:] + stored_order(plain)[:6]
+
+
+def stored_order(engine: Engine) -> list[str]:
+    return [key for (key,) in engine.store._connection.execute("SELECT key FROM answers ORDER BY id")]
+
+
+def test_a_loss_without_a_model_warns_and_leaves_the_answer(tmp_path):
+    study = planted(conditions=("direct",))
+    answer_all(make(tmp_path, study))
+    store = Store(tmp_path / "s.sqlite")
+    store._connection.execute("DELETE FROM reference_losses")
+    engine = Engine(study, store)
+    engine.loaded.failures[engine.sources.of(study.cells[0]).fingerprint] = "gone"
+    with pytest.warns(UserWarning, match="not measured: gone"):
+        assert all(answer.error is None for answer in answer_all(engine))
 
 
 def test_one_model_is_held_at_a_time(tmp_path):

@@ -167,6 +167,15 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
         Store(tmp_path / "file" / "s.sqlite")
 
 
+def test_a_folder_that_fails_to_be_made_is_told(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(StoreError, match="No space left"):
+        Store(tmp_path / "new/s.sqlite")
+
+
 def test_a_file_left_empty_by_a_death_is_taken_over(tmp_path):
     path = tmp_path / "s.sqlite"
     path.touch()
@@ -181,6 +190,155 @@ def test_two_processes_share_a_store(tmp_path):
         other.add_answers([(request("b"), answer())], [None])
         assert set(one.answers({"a": None, "b": None})) == {"a", "b"}
         assert one.last_answer_id() == 2
+
+
+WRITER = textwrap.dedent("""
+    import sys, time
+    from pathlib import Path
+    from harness.records import Answer
+    from harness.store import Request, Store
+    path, go, name = sys.argv[1:]
+    while not Path(go).exists():
+        time.sleep(0.001)
+    with Store(Path(path)) as store:
+        for number in range(3):
+            key = f"{name}{number}"
+            request = Request(
+                key=key, model="m", condition="c", fingerprint="f", prompt="[]", passages=(), decoding="{}"
+            )
+            store.add_answers([(request, Answer(text="", prompt_tokens=1, output_tokens=1, latency_s=0.0))], [None])
+""")
+
+
+def test_processes_may_make_the_store_at_the_same_moment(tmp_path):
+    path, go = tmp_path / "new/s.sqlite", tmp_path / "go"
+    command = [sys.executable, "-c", WRITER, str(path), str(go)]
+    writers = [subprocess.Popen([*command, name], stderr=subprocess.PIPE, text=True) for name in "abcd"]
+    go.touch()
+    assert [writer.communicate()[1] for writer in writers] == [""] * 4
+    with Store(path) as store:
+        assert len(store.answers({name + str(number): None for name in "abcd" for number in range(3)})) == 12
+
+
+class Busy:
+    """A connection on which the change to WAL is refused `times` times, as while another process makes the store."""
+
+    def __init__(self, connection, times):
+        self._connection, self.times = connection, times
+
+    def execute(self, statement, *values):
+        if "journal_mode" in statement and self.times:
+            self.times -= 1
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+        return self._connection.execute(statement, *values)
+
+
+def test_the_change_to_wal_waits_for_others(tmp_path):
+    with Store(tmp_path / "s.sqlite") as store:
+        connection, store._connection = store._connection, Busy(store._connection, 2)
+        store._use_wal()
+        assert store._connection.times == 0
+        store._connection = connection
+
+
+def test_the_change_to_wal_does_not_wait_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.store.BUSY_TIMEOUT_S", -1.0)
+    with Store(tmp_path / "s.sqlite") as store:
+        connection, store._connection = store._connection, Busy(store._connection, 2)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            store._use_wal()
+        store._connection = connection
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.sqlite", "what?.sqlite", "50%.sqlite", "#1.sqlite", "file:x?mode=ro", "höhe 高.db"]
+)
+def test_a_store_may_have_any_name(tmp_path, name):
+    with Store(tmp_path / name) as store:
+        store.add_answers([(request(), answer())], [None])
+    assert kept(tmp_path / name) == answer()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_link_leads_to_the_store(tmp_path):
+    Store(tmp_path / "s.sqlite").close()
+    (tmp_path / "link").symlink_to("s.sqlite")
+    with Store(tmp_path / "link") as linked, Store(tmp_path / "s.sqlite") as store:
+        linked.add_answers([(request(), answer())], [None])
+        assert store.answers({"k": None})["k"].answer == answer()
+
+
+def test_a_full_disk_is_told_and_keeps_what_was_there(tmp_path):
+    resource = pytest.importorskip("resource", reason="only Unix limits the size of files")
+    path = tmp_path / "s.sqlite"
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Store(path) as store:
+        store.add_answers([(request("small"), answer())], [None])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limit[1]))
+        try:
+            with pytest.raises(StoreError, match=r"cannot be used \((database or disk is full|disk I/O error)\)"):
+                store.add_answers([(request("large"), answer("x" * 10**6))], [None])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        store.add_answers([(request("next"), answer())], [None])
+        assert set(store.answers(dict.fromkeys(["small", "large", "next"]))) == {"small", "next"}
+
+
+@given(st.data())
+def test_a_torn_log_loses_only_the_last_batches(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("torn") / "s.sqlite"
+    copy = path.with_name("copy.sqlite")
+    with Store(path) as store:
+        for number in range(8):
+            store.add_answers([(request(f"k{number}"), answer())], [None])
+        log = path.with_name("s.sqlite-wal").read_bytes()
+        copy.write_bytes(path.read_bytes())
+    copy.with_name("copy.sqlite-wal").write_bytes(log[: data.draw(st.integers(0, len(log)))])
+    with Store(copy) as store:
+        found = store.answers({f"k{number}": None for number in range(8)})
+    assert list(found) == [f"k{number}" for number in range(len(found))]
+
+
+def test_a_very_long_answer_is_kept(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.add_answers([(request(), answer("\0x" * 10**6))], [None])
+    assert kept(path).text == "\0x" * 10**6
+
+
+def test_a_reason_with_lone_surrogates_does_not_lose_the_score(tmp_path):
+    with Store(tmp_path / "s.sqlite") as store:
+        (row,) = store.add_answers([(request(), answer())], [None])
+        store.add_scores(
+            [ScoreRow(answer_id=row, gold="g", score=Score(metric="f", version=1, value=None, reason="\ud800"))]
+        )
+        assert store.scores([row])[row][0].score.reason == "?"
+
+
+def test_a_store_below_a_file_is_refused_before_the_run(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="is a file"):
+        check_store(tmp_path / "file/deep/s.sqlite")
+
+
+def test_a_store_in_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.store.os.access", lambda *_: False)
+    with pytest.raises(StoreError, match="cannot be written"):
+        check_store(tmp_path / "deep/s.sqlite")
+
+
+def test_a_store_that_cannot_be_read_is_told(tmp_path, monkeypatch):
+    path = tmp_path / "s.sqlite"
+    path.touch()
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(StoreError, match="cannot be read"):
+        check_store(path)
 
 
 def test_what_was_kept_outlives_a_kill(tmp_path):

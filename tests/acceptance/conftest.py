@@ -1,11 +1,21 @@
+import importlib
+import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+# pytester forgets what a run inside this process imported, and compiled packages cannot be imported a second time
+LOADED_ONCE = [
+    importlib.import_module(name)
+    for name in ("numpy", "pandas", "pyarrow", "scipy", "scipy.stats", "pydantic", "bm25s")
+    if importlib.util.find_spec(name.partition(".")[0])
+]
+QUIET = ("-p", "no:randomly", "-p", "no:smoke")
 TEST_FILE = """
 def test_answer(case, answer, score):
     score()
@@ -75,7 +85,7 @@ class Project:
         return path
 
     def pytest(self, *args: str, **environment: str) -> Run:
-        return self.run("-m", "pytest", "-p", "no:randomly", "-p", "no:smoke", *args, **environment)
+        return self.run("-m", "pytest", *QUIET, *args, **environment)
 
     def run(self, *args: str, **environment: str) -> Run:
         env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "HARNESS_", "HF_"))}
@@ -94,10 +104,41 @@ class Project:
         return {str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file()}
 
 
+class ProjectInside(Project):
+    """The same, with pytest run in the process of the tests: much faster, for what ends before anything is asked."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        super().__init__(pytester.path)
+        self._pytester = pytester
+
+    def pytest(self, *args: str, **environment: str) -> Run:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            done = self._pytester.runpytest_inprocess(*QUIET, *args)
+        return Run(rc=int(done.ret), out="\n".join(done.outlines), err="\n".join(done.errlines))
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A project with a study of two planted models, three conditions and twelve questions."""
-    made = Project(tmp_path)
+    return filled(Project(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def make_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Project]:
+    """Makes such projects for tests that share what one has run."""
+    return lambda: filled(Project(tmp_path_factory.mktemp("shared")))
+
+
+@pytest.fixture
+def project_inside(pytester: pytest.Pytester) -> Project:
+    """The same project, with pytest run inside this process."""
+    return filled(ProjectInside(pytester))
+
+
+def filled(made: Project) -> Project:
+    """The project with its study, questions, corpus and test file."""
     made.write("benchmarks/study.toml", STUDY)
     made.write("benchmarks/questions.jsonl", "\n".join(question(number) for number in range(10, 22)))
     made.write("benchmarks/corpus.jsonl", "\n".join(passage(number) for number in range(10, 22)))

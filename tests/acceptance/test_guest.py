@@ -97,10 +97,9 @@ def test_a_case_may_be_combined_with_other_parameters(project):
         "import pytest\n@pytest.mark.parametrize('word', ['a', 'b-c'])\n"
         "def test_two(case, word, answer, score):\n    score()\n",
     )
-    for workers in ("0", "2"):
-        run = project.pytest("benchmarks", "--model", "tiny", "-n", workers)
-        assert run.rc == 0, run.out
-    assert "answers: 0 generated" in run.out
+    run = project.pytest("benchmarks", "--model", "tiny", "-n", "2")
+    assert run.rc == 0, run.out
+    assert "answers: 36 generated" in run.out
 
 
 def test_other_tests_run_beside_the_cases(project):

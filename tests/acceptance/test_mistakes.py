@@ -5,6 +5,8 @@ import sqlite3
 
 import pytest
 
+from harness.store import Store
+
 
 def refused(project, *args: str, told: str, **environment: str) -> str:
     before = project.files()
@@ -35,27 +37,34 @@ def refused(project, *args: str, told: str, **environment: str) -> str:
         (("--study", "missing.toml"), "cannot be read"),
         (("--study", "embeded"), "did you mean 'embedded'?"),
         (("--run-name", "../up"), "--run-name '../up'"),
+        (("--run-name", "a b"), "--run-name 'a b'"),
+        (("--run-name", ""), "--run-name is empty"),
+        (("--model", ""), "--model is empty"),
+        (("--model", " , "), "--model is empty"),
+        (("--store", ""), "--store is empty"),
+        (("--store", "."), "is not a file"),
+        (("--store", "pytest.ini/s.sqlite"), "is a file"),
+        (("--study", "benchmarks"), "cannot be read"),
+        (("--smoke", "--limit", "3"), "--smoke"),
+        (("--scaling-report", "--report-dir", "pytest.ini"), "is a file"),
+        (("--scaling-report", "--report-dir", "benchmarks"), "no report"),
+        (("--scaling-report", "--report-dir", "out", "--store", "out/s.sqlite"), "lies in the report folder"),
     ],
 )
-def test_a_wrong_option(project, args, told):
-    refused(project, "benchmarks", *args, told=told)
+def test_a_wrong_option(project_inside, args, told):
+    refused(project_inside, "benchmarks", *args, told=told)
 
 
 def test_a_wrong_option_stops_before_workers_start(project):
     refused(project, "benchmarks", "-n", "2", "--model", "tinny", told="did you mean 'tiny'")
 
 
-def test_a_model_without_weights(project):
-    line = refused(
-        project,
-        "benchmarks",
-        "-n",
-        "2",
-        "--model",
-        "qwen7b",
-        told="qwen2.5-7b",
-        HARNESS_CACHE_DIR=str(project.root / "no"),
-    )
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_model_without_weights(project, workers):
+    pytest.importorskip("torch", reason="needs the extra [hf]")
+    nowhere = str(project.root / "no")
+    args = ("benchmarks", "-n", workers, "--model", "qwen7b")
+    line = refused(project, *args, told="qwen2.5-7b", HARNESS_CACHE_DIR=nowhere)
     assert "harness fetch" in line or "GB" in line
 
 
@@ -106,11 +115,65 @@ def test_a_store_that_is_none(project):
 
 
 def test_a_store_from_a_newer_version(project):
-    project.pytest("benchmarks", "--smoke", "--store", "new.sqlite")
+    Store(project.root / "new.sqlite").close()
     with sqlite3.connect(project.root / "new.sqlite") as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     refused(project, "benchmarks", "--store", "new.sqlite", told="format 99")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("[[datasets]]", '[retrieval]\ntop_k = "three"\n[[datasets]]', "top_k = 'three'"),
+        ("[[datasets]]", "[retrieval]\nkk = 1\n[[datasets]]", "unknown option of bm25 'kk'"),
+        ("params_b = 0.1", 'params_b = "small"', "params_b is 'small'"),
+        ("loss = 1.0", 'loss = "x"', "loss is 'x'"),
+        ("[[datasets]]", '[decoding]\nprompt = "mine.toml"\n[[datasets]]', "mine.toml"),
+        ("[study]", "[study", "is not TOML"),
+    ],
+)
+def test_a_wrong_value_in_the_study_file(project, old, new, told):
+    text = (project.root / "benchmarks/study.toml").read_text()
+    assert old in text
+    project.write("benchmarks/study.toml", text.replace(old, new, 1))
+    refused(project, told=told)
+
+
+def test_a_data_file_that_is_no_text(project):
+    (project.root / "benchmarks/questions.jsonl").write_bytes(b'\xff\xfe{"id"')
+    refused(project, told="not UTF-8")
+
+
+def test_a_model_whose_files_are_missing(project):
+    pytest.importorskip("torch", reason="needs the extra [hf]")
+    text = (project.root / "benchmarks/study.toml").read_text()
+    found = text.replace('provider = "planted"', 'path = "nowhere"', 1).replace("options = ", "# ", 1)
+    project.write("benchmarks/study.toml", found)
+    refused(project, "benchmarks", "--model", "tiny", told="nowhere")
+
+
+@pytest.mark.parametrize(("line", "told"), [("harness_smoke = maybe", "harness_smoke"), ("harness_limit = x", "'x'")])
+def test_a_wrong_value_in_the_ini_file(project, line, told):
+    project.write("pytest.ini", f"[pytest]\n{line}\n")
+    refused(project, told=told)
+
+
+def test_a_wrong_model_in_the_environment(project):
+    refused(project, "benchmarks", told="unknown model 'nope'", HARNESS_MODEL="nope")
+
+
+def test_a_report_of_cases_that_are_not_there(project):
+    (project.root / "pytest.ini").unlink()
+    project.write("pyproject.toml", '[tool.pytest.ini_options]\n[tool.harness]\ncases = "nope"\n')
+    refused(project, "--scaling-report", told="cases = 'nope'")
+
+
+@pytest.mark.parametrize("table", ["[tool]\nharness = 3\n", "[tool.harness]\ncases = 3\n"])
+def test_a_wrong_table_in_pyproject(project, table):
+    (project.root / "pytest.ini").unlink()
+    project.write("pyproject.toml", f"[tool.pytest.ini_options]\n{table}")
+    refused(project, told="harness")
 
 
 def test_a_typo_in_pyproject(project):

@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -12,39 +13,130 @@ def counts(run) -> dict[str, int]:
     return {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", run.last.split(" in ")[0])}
 
 
-def stored(project) -> int:
-    return (
-        sqlite3.connect(project.root / ".harness/answers.sqlite").execute("SELECT count(*) FROM answers").fetchone()[0]
+def stored(project, store: str = ".harness/answers.sqlite") -> int:
+    return sqlite3.connect(project.root / store).execute("SELECT count(*) FROM answers").fetchone()[0]
+
+
+@dataclass(kw_only=True)
+class Finished:
+    """One project after a first run, a second one, and one of two workers with a store of their own."""
+
+    project: object
+    first: object
+    second: object
+    workers: object
+
+
+@pytest.fixture(scope="module")
+def finished(make_project):
+    project = make_project()
+    return Finished(
+        project=project,
+        first=project.pytest("benchmarks", "-v", "--junit-xml", "junit.xml"),
+        second=project.pytest("benchmarks"),
+        workers=project.pytest("benchmarks", "-n", "2", "--store", "workers.sqlite"),
     )
 
 
-def test_every_case_gets_its_own_outcome(project):
-    run = project.pytest("benchmarks")
-    found = counts(run)
-    assert run.rc == 0, run.out
+def test_every_case_gets_its_own_outcome(finished):
+    found = counts(finished.first)
+    assert finished.first.rc == 0, finished.first.out
     assert found.keys() <= {"correct", "wrong", "blank"}
-    assert sum(found.values()) == 72 == stored(project)
+    assert sum(found.values()) == 72
 
 
-def test_ids_name_model_condition_and_question(project):
-    run = project.pytest("benchmarks", "--co", "-q")
-    assert "benchmarks/test_answers.py::test_answer[tiny-rag-q17]" in run.out
-    assert run.out.count("::") == 72
+def test_ids_name_model_condition_and_question(finished):
+    assert re.search(r"test_answers\.py::test_answer\[tiny-rag-q17\] (CORRECT|WRONG|BLANK)", finished.first.out)
+    assert finished.first.out.count("::") == 72
+
+
+def test_a_second_run_answers_nothing_again(finished):
+    assert "answers: 72 generated" in finished.first.out
+    assert "answers: 0 generated" in finished.second.out
+    assert counts(finished.first) == counts(finished.second)
+    assert stored(finished.project) == 72
+
+
+def test_workers_answer_everything_once(finished):
+    assert finished.workers.rc == 0, finished.workers.out
+    assert counts(finished.workers) == counts(finished.first)
+    assert stored(finished.project, "workers.sqlite") == 72
+    assert "answers: 72 generated" in finished.workers.out
+
+
+def test_junit_has_the_outcome_and_the_primary_score(finished):
+    cases = ET.parse(finished.project.root / "junit.xml").getroot().findall(".//testcase")  # noqa: S314 - pytest wrote it
+    found = [{entry.get("name"): entry.get("value") for entry in case.iter("property")} for case in cases]
+    assert len(found) == 72
+    assert {entry["harness_outcome"] for entry in found} <= {"correct", "wrong", "blank"}
+    assert all(entry["exact_match@1"] in {"0.0", "1.0"} for entry in found)
+
+
+@pytest.fixture(scope="module")
+def failing(make_project):
+    """A project whose model fails at one question: a first run, one with --lf, and one with the model mended."""
+    project = make_project()
+    sound = (project.root / "benchmarks/study.toml").read_text()
+    project.write("benchmarks/study.toml", faulty(sound, 'raise_on = "tower 15"'))
+    cell = ("benchmarks", "--model", "tiny", "--condition", "direct")
+    first, last_failed = project.pytest(*cell), project.pytest(*cell, "--lf")
+    project.write("benchmarks/study.toml", sound)
+    return first, last_failed, project.pytest(*cell)
+
+
+def faulty(study: str, fault: str) -> str:
+    return study.replace("options = { accuracy = { direct = 0.2", f"options = {{ {fault}, accuracy = {{ direct = 0.2")
+
+
+def test_a_model_that_fails_is_an_error_of_one_case(failing):
+    first, *_ = failing
+    assert first.rc == 1
+    assert counts(first)["error"] == 1
+    assert "no answer" in first.out
+    assert "answers: 11 generated" in first.out
+
+
+def test_last_failed_runs_the_failure_alone(failing):
+    assert counts(failing[1]) == {"error": 1}
+
+
+def test_a_failure_is_tried_again(failing):
+    assert "answers: 1 generated" in failing[2].out
+
+
+def test_a_question_that_kills_its_worker_is_blamed_alone(project):
+    text = (project.root / "benchmarks/study.toml").read_text()
+    project.write("benchmarks/study.toml", faulty(text, 'crash_on = "tower 15"'))
+    run = project.pytest("benchmarks", "-n", "2")
+    assert run.rc == 1
+    assert counts(run)["failed"] == 3
+    assert set(re.findall(r"FAILED .*\[(.*)\]", run.out)) == {
+        f"tiny-{kind}-q15" for kind in ("direct", "rag", "oracle")
+    }
+    assert stored(project) == 69
+    project.write("benchmarks/study.toml", text)
+    assert sum(counts(project.pytest("benchmarks")).values()) == 72 == stored(project)
+
+
+def test_a_run_that_lost_its_workers_is_no_success(project):
+    text = (project.root / "benchmarks/study.toml").read_text()
+    project.write("benchmarks/study.toml", faulty(text, 'crash_on = "tower 1"'))
+    run = project.pytest("benchmarks", "-n", "2", "--max-worker-restart", "0")
+    assert run.rc == 1
+
+
+def test_a_distribution_of_the_users_own_choice_is_kept_and_little_is_answered_twice(project):
+    run = project.pytest("benchmarks", "-n", "2", "--dist", "loadgroup", "--batch-size", "1")
+    assert run.rc == 0, run.out
+    assert sum(counts(run).values()) == 72
+    # each of two workers may have one batch under way that the other one is at, in each of six cells
+    assert 72 <= stored(project) <= 84
 
 
 def test_collecting_writes_nothing(project):
     before = project.files()
     project.pytest("benchmarks", "--co", "-q", "-p", "no:cacheprovider", PYTHONDONTWRITEBYTECODE="1")
     assert project.files() == before
-
-
-def test_a_second_run_answers_nothing_again(project):
-    first = project.pytest("benchmarks")
-    second = project.pytest("benchmarks")
-    assert "answers: 72 generated" in first.out
-    assert "answers: 0 generated" in second.out
-    assert counts(first) == counts(second)
-    assert stored(project) == 72
 
 
 def test_rerun_answers_again_and_keeps_the_old(project):
@@ -72,70 +164,25 @@ def test_only_selected_cases_are_answered(project):
     assert stored(project) == 2
 
 
-def test_workers_answer_everything_once(project):
-    alone = counts(project.pytest("benchmarks", "--store", "alone.sqlite"))
-    run = project.pytest("benchmarks", "-n", "2")
-    assert run.rc == 0, run.out
-    assert counts(run) == alone
-    assert stored(project) == 72
-    assert "answers: 72 generated" in run.out
-
-
-@pytest.mark.parametrize("extra", [("-p", "no:cacheprovider"), ("-p", "no:terminal"), ("--tb=no", "-q")])
+@pytest.mark.parametrize(
+    "extra", [("-p", "no:cacheprovider", "--tb=no", "-q"), ("-p", "no:terminal"), ("-p", "no:xdist")]
+)
 def test_other_plugins_may_come_and_go(project, extra):
     run = project.pytest("benchmarks", "--model", "tiny", *extra)
     assert run.rc == 0, run.out + run.err
     assert stored(project) == 36
 
 
-def test_a_shuffled_order_answers_the_same(project):
+def test_a_shuffled_order_answers_the_same(project, finished):
     pytest.importorskip("pytest_randomly", reason="pytest-randomly is not installed")
-    run = project.run("-m", "pytest", "benchmarks", "--model", "tiny", "-p", "no:cacheprovider")
+    run = project.run("-m", "pytest", "benchmarks", "-p", "no:cacheprovider", "-p", "no:smoke")
     assert run.rc == 0, run.out + run.err
-    assert counts(run) == counts(project.pytest("benchmarks", "--model", "tiny"))
-
-
-def test_junit_has_the_outcome_and_the_primary_score(project):
-    project.pytest("benchmarks", "--model", "big", "--condition", "oracle", "--junit-xml", "junit.xml")
-    cases = ET.parse(project.root / "junit.xml").getroot().findall(".//testcase")  # noqa: S314 - pytest wrote it
-    found = [{entry.get("name"): entry.get("value") for entry in case.iter("property")} for case in cases]
-    assert len(found) == 12
-    assert {entry["harness_outcome"] for entry in found} <= {"correct", "wrong", "blank"}
-    assert all(entry["exact_match@1"] in {"0.0", "1.0"} for entry in found)
-
-
-def test_a_model_that_fails_is_an_error_and_is_tried_again(project):
-    text = (project.root / "benchmarks/study.toml").read_text()
-    broken = text.replace(
-        "options = { accuracy = { direct = 0.2", 'options = { raise_on = "tower 15", accuracy = { direct = 0.2'
-    )
-    project.write("benchmarks/study.toml", broken)
-    run = project.pytest("benchmarks", "--model", "tiny", "--condition", "direct")
-    assert run.rc == 1
-    assert counts(run)["error"] == 1
-    assert "no answer" in run.out
-    assert stored(project) == 11
-    project.write("benchmarks/study.toml", text)
-    assert "answers: 1 generated" in project.pytest("benchmarks", "--model", "tiny", "--condition", "direct").out
-
-
-def test_last_failed_runs_the_failure_alone(project):
-    text = (project.root / "benchmarks/study.toml").read_text()
-    broken = text.replace(
-        "options = { accuracy = { direct = 0.2", 'options = { raise_on = "tower 15", accuracy = { direct = 0.2'
-    )
-    project.write("benchmarks/study.toml", broken)
-    project.pytest("benchmarks", "--model", "tiny", "--condition", "direct")
-    run = project.pytest("benchmarks", "--model", "tiny", "--condition", "direct", "--lf")
-    assert counts(run) == {"error": 1}
+    assert counts(run) == counts(finished.first)
 
 
 def test_stop_at_the_first_failure(project):
     text = (project.root / "benchmarks/study.toml").read_text()
-    broken = text.replace(
-        "options = { accuracy = { direct = 0.2", 'options = { raise_on = "tower 1", accuracy = { direct = 0.2'
-    )
-    project.write("benchmarks/study.toml", broken)
+    project.write("benchmarks/study.toml", faulty(text, 'raise_on = "tower 1"'))
     run = project.pytest("benchmarks", "--model", "tiny", "--condition", "direct", "-x")
     assert run.rc == 1
     assert counts(run)["error"] == 1

@@ -5,7 +5,6 @@ import json
 import sys
 from pathlib import Path
 from random import Random
-from time import perf_counter
 from types import MappingProxyType
 
 import pandas as pd
@@ -177,12 +176,3 @@ def test_without_a_package_the_extra_is_named(tmp_path: Path, monkeypatch: pytes
 def test_a_summary_needs_no_folder() -> None:
     results = mixed_run()
     assert [cell.cell for cell in summarise_run(results, make_info(len(results))).cells] == ["tiny-direct", "tiny-rag"]
-
-
-@pytest.mark.slow
-def test_fifty_thousand_cases_are_reported_in_seconds(tmp_path: Path) -> None:
-    models = {f"model-{size}": float(size) for size in range(1, 6)}
-    results = make_run({"direct": 0.1, "rag": 0.4}, n=5000, clusters=600, tasks=("a", "b", "c"), models=models)
-    start = perf_counter()
-    write(results, tmp_path / "run")
-    assert perf_counter() - start < 20  # about 5 s on two busy cores

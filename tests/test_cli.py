@@ -1,0 +1,176 @@
+"""The command `harness`, called as its entry point calls it."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import cli
+from harness.engine import Engine
+from harness.records import Selection
+from harness.store import Store
+from harness.study import build_study
+from harness.studyfile import read_study
+
+COMMANDS = ("models", "hardware", "fetch", "check", "init", "rescore", "report")
+
+
+@pytest.fixture
+def harness(monkeypatch, tmp_path, capsys):
+    """Runs the command in an empty folder; returns exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["harness", *args])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        told = capsys.readouterr()
+        return int(ended.value.code or 0), told.out, told.err
+
+    return run
+
+
+def answered(folder: Path) -> None:
+    """A store of the planted study's first questions."""
+    file, base = read_study("planted", folder)
+    study = build_study(file, Selection(limit=3), base)
+    engine = Engine(study, Store(folder / ".harness/answers.sqlite"))
+    for case in study.cases:
+        engine.answer(case)
+    engine.close()
+    engine.store.close()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(harness, command):
+    code, out, _ = harness(command, "--help")
+    assert code == 0
+    assert f"Example: harness {command}" in " ".join(out.split())
+
+
+def test_alone_it_shows_its_help(harness):
+    code, out, err = harness()
+    assert (code, err) == (0, "")
+    assert all(command in out for command in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("modls",), "No such command 'modls'"),
+        (("check",), "Missing argument"),
+        (("models", "--compare", "qwen7b"), "--compare"),
+        (("models", "--compare", "qwen7b", "qwen8b"), "unknown model 'qwen8b'"),
+        (("hardware", "local_409"), "did you mean 'local_4090'?"),
+        (("fetch", "nobody"), "unknown model 'nobody'"),
+        (("check", "missing.jsonl"), "missing.jsonl"),
+        (("check", "."), "is a folder"),
+        (("init", "file/x"), "file"),
+        (("report",), "there is no store"),
+        (("rescore", "--store", "other.sqlite"), "other.sqlite"),
+        (("rescore", "--store", "file"), "not a store"),
+        (("report", "--study", "plantd"), "did you mean 'planted'?"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(harness, tmp_path, args, told):
+    (tmp_path / "file").write_text("not a store, but a text")
+    code, out, err = harness(*args)
+    assert (code, out, err.count("\n")) == (4, "", 1)
+    assert told in err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_broken_project_is_told(harness, tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.harness]\ncases = [")
+    code, _, err = harness("models")
+    assert (code, "is not TOML" in err) == (4, True)
+
+
+@pytest.mark.parametrize(
+    "args", [("models", "--json"), ("models", "--compare", "qwen7b", "phi3_mini", "--json"), ("hardware", "--json")]
+)
+def test_json_is_json(harness, args):
+    code, out, _ = harness(*args)
+    assert code == 0
+    assert json.loads(out)
+
+
+def test_models_are_listed(harness):
+    assert "qwen2.5-7b" in harness("models")[1]
+
+
+def test_two_models_side_by_side_fit_80_columns(harness):
+    _, out, _ = harness("models", "--compare", "qwen7b", "mistral7b")
+    assert max(len(line) for line in out.splitlines()) <= 80
+    assert "fp16 15.36" in out
+
+
+@pytest.mark.parametrize("args", [(), ("local_4090",)])
+def test_a_machine_with_what_fits_it(harness, args):
+    _, out, _ = harness("hardware", *args)
+    assert "first choice: " in out
+    assert "profiles: " in out
+
+
+def test_a_sound_data_file(harness, tmp_path):
+    (tmp_path / "q.jsonl").write_text('{"id": "a", "question": "Who?", "answers": ["me"]}\n')
+    assert harness("check", "q.jsonl")[:2] == (0, "q.jsonl: nothing wrong\n")
+
+
+def test_all_problems_of_a_data_file(harness, tmp_path):
+    (tmp_path / "q.jsonl").write_text('{"id": "a"}\n{"id": "b"}\n')
+    code, out, _ = harness("check", "q.jsonl")
+    assert (code, out.count("\n")) == (1, 2)
+    assert [entry["place"] for entry in json.loads(harness("check", "q.jsonl", "--json")[1])] == [
+        line.rpartition(": ")[0] for line in out.splitlines()
+    ]
+
+
+def test_init_writes_a_study_and_its_test_once(harness, tmp_path):
+    code, out, _ = harness("init")
+    assert (code, "pyproject" in out) == (0, False)
+    assert {path.name for path in (tmp_path / "benchmarks").iterdir()} == {"study.toml", "test_answers.py"}
+    code, _, err = harness("init")
+    assert (code, "exists already" in err) == (4, True)
+
+
+def test_init_elsewhere_says_what_pyproject_needs(harness):
+    assert 'cases = "mine" and study = "mine/study.toml"' in harness("init", "mine")[1]
+
+
+def test_stored_answers_are_scored_again(harness, tmp_path):
+    answered(tmp_path)
+    code, out, err = harness("rescore", "--study", "planted")
+    assert (code, err) == (0, "")
+    assert int(out.split()[0]) > 0
+
+
+def test_a_report_of_what_is_stored(harness, tmp_path):
+    pytest.importorskip("pandas", reason="needs the extra [report]")
+    answered(tmp_path)
+    code, out, err = harness("report", "--study", "planted", "--report-dir", "out")
+    assert (code, err) == (0, "")
+    assert (tmp_path / "out/report.md").is_file()
+    assert "out/report.md" in out
+
+
+def test_the_nearest_project_above_counts(harness, tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.harness.models.mine]\nfamily = "f"\nparams_b = 1\ncontext_length = 9\npath = "w"\n'
+    )
+    (tmp_path / "deep/er").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "deep/er")
+    assert "mine" in harness("models")[1]
+
+
+def test_fetch_tells_where_the_weights_are(harness, monkeypatch):
+    monkeypatch.setattr("harness.providers.fetch.fetch", lambda model, _: Path("weights") / model.name)
+    assert harness("fetch", "smollm2-135m")[:2] == (0, "smollm2-135m: ready in weights/smollm2-135m\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "-"), ("", "-"), ([], "-"), ({}, "-"), (True, "yes"), (False, "no")]
+)
+def test_values_in_tables(value, text):
+    assert cli._shown(value) == text
