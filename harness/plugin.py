@@ -215,7 +215,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
     run = _known_session(config)
     if run is not None and not config.option.collectonly and not _only_lists(config):
-        terminalreporter.line(f"answers: {run.answered} generated, all others stored already or the same prompt")
+        bound = "at least " if run.uncounted else ""
+        terminalreporter.line(f"answers: {bound}{run.answered} generated in this run")
     unparsed = terminalreporter.stats.get("unparsed", [])
     if unparsed:
         terminalreporter.section("unparsed answers")
@@ -229,10 +230,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - xdist has no public types
-    """Count what a worker answered."""
+    """Count what a worker answered; one that died told nothing."""
     run = _known_session(node.config)
     if run is not None:
-        run.answered += getattr(node, "workeroutput", {}).get(ANSWERED, 0)
+        told = getattr(node, "workeroutput", {})
+        run.answered += told.get(ANSWERED, 0)
+        run.uncounted = run.uncounted or ANSWERED not in told
 
 
 @pytest.hookimpl(optionalhook=True)

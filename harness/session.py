@@ -28,6 +28,7 @@ class Session:
         """Nothing is read or opened yet."""
         self.settings = settings
         self.answered = 0
+        self.uncounted = False
         self._engine: Engine | None = None
 
     @cached_property

@@ -114,6 +114,7 @@ def test_a_question_that_kills_its_worker_is_blamed_alone(project):
         f"tiny-{kind}-q15" for kind in ("direct", "rag", "oracle")
     }
     assert stored(project) == 69
+    assert "answers: at least " in run.out
     project.write("benchmarks/study.toml", text)
     assert sum(counts(project.pytest("benchmarks")).values()) == 72 == stored(project)
 
