@@ -10,6 +10,7 @@ import pytest
 
 from harness.options import OUTCOME
 
+RATE_EVERY_S = 30.0
 STATUS = {
     "correct": ("c", "CORRECT", "green"),
     "wrong": ("w", "WRONG", "yellow"),
@@ -98,6 +99,34 @@ class ProgressLine:
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"
+
+
+class RateLines:
+    """With workers: every half minute a line of cases done, rate and time left. Only for a terminal.
+
+    A plugin of its own, since its hook is not told the config. The controller sees cases when their unit is answered.
+    """
+
+    def __init__(self, session: pytest.Session) -> None:
+        """Lines on the terminal of the session's config; the clock starts now."""
+        self._session = session
+        self._terminal: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+        self._started = self._told = time.monotonic()
+        self._done = 0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count an item that ran or could not start; tell when it is time."""
+        if report.when == "teardown" or (report.when == "setup" and report.passed):
+            return
+        self._done += 1
+        now, wanted = time.monotonic(), self._session.testscollected
+        if now - self._told < RATE_EVERY_S or self._done >= wanted:
+            return
+        self._told = now
+        rate = self._done / (now - self._started)
+        if self._terminal._tw.width_of_current_line:  # noqa: SLF001 - no public way
+            self._terminal.line("")
+        self._terminal.line(f"{self._done}/{wanted} items, {rate:.1f}/s, {_clock((wanted - self._done) / rate)} left")
 
 
 def wants_progress(config: pytest.Config) -> bool:

@@ -116,6 +116,16 @@ def _known_session(config: pytest.Config) -> "Session | None":
     return config.stash.get(SESSION, None)
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """With workers, tell on a terminal how long a long run will take."""
+    config = session.config
+    if _known_session(config) is not None and config.pluginmanager.hasplugin("dsession"):
+        from harness.console import RateLines, wants_progress
+
+        if wants_progress(config):
+            config.pluginmanager.register(RateLines(session), "harness.rate")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one item per case of the study."""
     if _wants_cases(metafunc):

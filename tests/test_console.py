@@ -4,11 +4,12 @@ import re
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from harness import console
-from harness.console import STATUS, ProgressLine, unparsed_lines, wants_progress
+from harness.console import STATUS, ProgressLine, RateLines, unparsed_lines, wants_progress
 from harness.options import OUTCOME
 
 
@@ -137,3 +138,33 @@ def test_progress_is_for_terminals():
     assert wants_progress(terminal)
     terminal.isatty = False
     assert not wants_progress(terminal)
+
+
+def rate_lines(monkeypatch, capsys, reports, *, wanted: int, step_s: float) -> list[str]:
+    """What is told while the reports come in, one every `step_s` seconds."""
+    now = [100.0]
+    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
+    terminal = Terminal(None)
+    terminal.line = print
+    terminal._tw = SimpleNamespace(width_of_current_line=0)
+    lines = RateLines(SimpleNamespace(config=terminal, testscollected=wanted))
+    for each in reports:
+        now[0] += step_s
+        lines.pytest_runtest_logreport(each)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_rate_and_time_left_are_told_every_half_minute(monkeypatch, capsys):
+    told = rate_lines(monkeypatch, capsys, [report("correct")] * 10, wanted=10, step_s=10)
+    assert told == ["3/10 items, 0.1/s, 1:10 left", "6/10 items, 0.1/s, 0:40 left", "9/10 items, 0.1/s, 0:10 left"]
+
+
+def test_a_short_run_tells_no_rate(monkeypatch, capsys):
+    assert rate_lines(monkeypatch, capsys, [report("correct")] * 10, wanted=10, step_s=1) == []
+
+
+def test_an_item_counts_once_whether_it_ran_or_could_not_start(monkeypatch, capsys):
+    ran = [report(None, when="setup"), report("wrong"), report(None, when="teardown")]
+    broken = [report(None, when="setup", failed=True), report(None, when="teardown")]
+    told = rate_lines(monkeypatch, capsys, ran + broken + broken, wanted=9, step_s=30)
+    assert [line.split(" ")[0] for line in told] == ["1/9", "2/9", "3/9"]
