@@ -69,7 +69,7 @@ def cross_fit(cells: SearchedCells, *, seed: int) -> CrossFit:
     Raises:
         ValueError: no cells, or shapes that differ.
 
-    Source: statistics.md B5; Chernozhukov et al. 2018, The Econometrics Journal 21(1), on cross-fitting.
+    Source: Chernozhukov et al. 2018, The Econometrics Journal 21(1), on cross-fitting.
     """
     kept, dropped = _complete(cells)
     n, searched = kept.scores.shape

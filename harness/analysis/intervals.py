@@ -86,7 +86,7 @@ def bell_mccaffrey_df(sizes: ArrayLike) -> float:
     Raises:
         ValueError: fewer than two clusters.
 
-    Source: Bell and McCaffrey 2002; the matrix of statistics.md B1.
+    Source: Bell and McCaffrey 2002, Survey Methodology 28(2).
     """
     counts = np.asarray(sizes, dtype=np.float64)
     if len(counts) < 2:  # noqa: PLR2004 - see clustered_error
@@ -154,7 +154,7 @@ def share_interval(correct: ArrayLike, clusters: Sequence[str] | None = None, *,
     Raises:
         ValueError: no values, or lengths that differ.
 
-    Source: statistics.md B1; Bowyer et al. 2025, arXiv:2503.01747, on why not the normal interval.
+    Source: Bowyer et al. 2025, arXiv:2503.01747, on why not the normal interval.
     """
     data, names = finite(correct), singletons_dropped(clusters)
     share, n = float(data.mean()), len(data)

@@ -49,7 +49,7 @@ def margin_verdict(
     Raises:
         ValueError: no questions, lengths that differ, a score that is not finite, or a margin that is not above 0.
 
-    Source: statistics.md B6; Piaggio et al. 2012, JAMA 308(24), on non-inferiority and equivalence.
+    Source: Piaggio et al. 2012, JAMA 308(24), on non-inferiority and equivalence.
     """
     power = noninferiority_power(paired_design(a, b, clusters), margin=margin)
     outer, inner = (difference_interval(a, b, clusters, level=level) for level in (OUTER, INNER))
@@ -77,8 +77,6 @@ def standing(outer: tuple[float, float], inner: tuple[float, float], margin: flo
 
     Superior L95 > 0; inferior by more than the margin U95 < -margin; equivalent L90 > -margin and U90 < margin;
     non-inferior L90 > -margin; inferior U95 < 0; else inconclusive. An end that equals its bound does not pass it.
-
-    Source: statistics.md B6.
     """
     (low_95, high_95), (low_90, high_90) = outer, inner
     rules: tuple[tuple[Standing, bool], ...] = (

@@ -43,8 +43,6 @@ def margin_sensitivity(a: SearchedCells, b: SearchedCells, *, margin: float, see
 
     Raises:
         ValueError: shapes or clusters that differ, or a margin that is not above 0.
-
-    Source: statistics.md B6.
     """
     if a.clusters != b.clusters:
         raise ValueError("the two sides must have the same questions in the same order")

@@ -95,7 +95,7 @@ def detectable_effect(design: PairedDesign, *, level: float = 0.95, power: float
     Raises:
         ValueError: an impossible design.
 
-    Source: statistics.md B3; Connor 1987, Biometrics 43(1), for the variance of a paired difference of shares.
+    Source: Connor 1987, Biometrics 43(1), for the variance of a paired difference of shares.
     """
     _check(design)
     if design.discordance <= NO_SPREAD:
@@ -121,8 +121,6 @@ def noninferiority_power(
 
     Raises:
         ValueError: an impossible design, margin or difference.
-
-    Source: statistics.md B3.
     """
     _check(design)
     _check_margin(margin)

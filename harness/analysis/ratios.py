@@ -131,8 +131,6 @@ def compensation_ratio(scores: ArrayLike, clusters: Sequence[str], *, level: flo
 
     Raises:
         ValueError: shapes that differ.
-
-    Source: statistics.md B7.
     """
     data = np.asarray(scores, dtype=np.float64)
     if data.ndim != 2 or data.shape[1] != 3 or len(data) != len(clusters):  # noqa: PLR2004 - three cells

@@ -94,8 +94,6 @@ def fit_scaling(scores: Sequence[ModelScore], rules: FitRules) -> ScalingFit:
     Raises:
         ValueError: a model stands twice, a share lies outside [0, 1], chance outside [0, 1), n is below 1, a rule has
             no such value, or REML is asked for where a standard error is missing.
-
-    Source: statistics.md B8.
     """
     _check(scores, rules)
     kept, left_out = _kept(scores, rules)

@@ -31,8 +31,6 @@ def choose_scale(means: Sequence[float], counts: Sequence[int], *, share: bool, 
 
     Raises:
         ValueError: a chance outside [0, 1), or a share outside [0, 1].
-
-    Source: statistics.md B8.
     """
     if not 0 <= chance < 1:
         raise ValueError(f"chance lies in [0, 1), not {chance}")

@@ -75,7 +75,7 @@ def retrieval_worth(scores: RetrievalScores, rules: FitRules) -> RetrievalWorth:
         ValueError: shapes that differ, an unknown model, or complete rows in fewer than two clusters; and as
             fit_scaling.
 
-    Source: statistics.md B7; Fieller 1954, JRSS B 16(2).
+    Source: Fieller 1954, JRSS B 16(2).
     """
     names = [size.model for size in scores.sizes]
     if scores.model not in names:

@@ -58,8 +58,6 @@ def uplift_by_size(
 
     Raises:
         ValueError: shapes that differ, or a model stands twice.
-
-    Source: statistics.md B8.
     """
     data = np.asarray(uplifts, dtype=np.float64)
     if data.ndim != 2 or data.shape != (len(clusters), len(sizes)):  # noqa: PLR2004 - questions by models

@@ -77,7 +77,7 @@ def benefit_distribution(rows: DataFrame, metric: str) -> BenefitDistribution:
     Raises:
         UnknownName: no column has the metric's name.
 
-    Source: statistics.md part A, "retrieval benefit distribution".
+    Source: the published formula "retrieval benefit distribution".
     """
     every = retrieval_benefits(rows, metric)["benefit"].to_numpy(dtype=np.float64)
     benefits = every[~np.isnan(every)]
@@ -108,7 +108,7 @@ def best_retrieval(rows: DataFrame, metric: str, k: int = 5) -> tuple[BestRetrie
         UnknownName: no column has the metric's name.
         ValueError: k is below 1.
 
-    Source: statistics.md part A, "best-k retrieval vs direct".
+    Source: the published formula "best-k retrieval vs direct".
     """
     if k < 1:
         raise ValueError(f"the {k} best cells: k must be at least 1")

@@ -80,7 +80,7 @@ def ccg_series(
     Raises:
         ValueError: lengths that differ.
 
-    Source: statistics.md part A, "CCG".
+    Source: the published formula "CCG".
     """
     sizes, loss, percent = _usable(params_b, losses, accuracies_percent)
     accuracy = percent * POINTS[unit]

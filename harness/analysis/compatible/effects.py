@@ -83,7 +83,7 @@ def success_factors(rows: DataFrame, metric: str, factors: Sequence[str] = FACTO
     Raises:
         UnknownName: no column has the metric's name.
 
-    Source: statistics.md part A, "success factors".
+    Source: the published formula "success factors".
     """
     known = retrieval_benefits(rows, metric).dropna(subset=["direct"])
     with_zero = known["direct"].mask(known["direct"] == 0)
@@ -100,7 +100,7 @@ def synergies(rows: DataFrame, metric: str, first: str, second: str) -> tuple[Sy
     Raises:
         UnknownName: no column has the metric's name, or a factor's.
 
-    Source: statistics.md part A, "synergy".
+    Source: the published formula "synergy".
     """
     has_columns(rows, first, second)
     known = scored(rows, metric, RETRIEVAL).dropna(subset=["dataset", first, second])

@@ -1,6 +1,6 @@
 """What is wrong with each published formula, in one line that stands next to its numbers.
 
-Source: statistics.md, after the table of part A.
+They are told beside every number that the published formulas give.
 """
 
 SELECTION = (

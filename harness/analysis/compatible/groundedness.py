@@ -73,7 +73,7 @@ def groundedness(rows: DataFrame) -> tuple[Groundedness, ...]:
     A metric is found with or without its version in the column's name; one without a column, or without a value, has a
     reason instead.
 
-    Source: statistics.md part A, "groundedness by size".
+    Source: the published formula "groundedness by size".
     """
     return tuple(_metric(rows, name) for name in METRICS)
 

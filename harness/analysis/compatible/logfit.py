@@ -46,7 +46,7 @@ def log10_fit(params_b: Sequence[object], values: ArrayLike, *, least: int = TES
     Raises:
         ValueError: lengths that differ.
 
-    Source: `scipy.stats.linregress(log10 N, mean)`, statistics.md part A.
+    Source: `scipy.stats.linregress(log10 N, mean)`.
     """
     return _fit(params_b, values, np.log10, least)
 

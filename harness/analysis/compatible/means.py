@@ -72,7 +72,7 @@ def weighted_means(
     Raises:
         UnknownName: no column has the metric's name, or another one given.
 
-    Source: statistics.md part A, "weighted mean with CI".
+    Source: the published formula "weighted mean with CI".
     """
     has_columns(rows, by, weight_by or "dataset")
     known = scored(rows, metric)
@@ -86,7 +86,7 @@ def marginal_means(rows: DataFrame, metric: str, factor: str) -> tuple[MarginalM
     Raises:
         UnknownName: no column has the metric's name, or another one given.
 
-    Source: statistics.md part A, "marginal means".
+    Source: the published formula "marginal means".
     """
     has_columns(rows, factor)
     known = scored(rows, metric).dropna(subset=["model", "dataset"])

@@ -57,7 +57,7 @@ def preference(wins_a: int, wins_b: int, ties: int = 0) -> Preference:
     Raises:
         ValueError: a count below 0.
 
-    Source: statistics.md part A, "pairwise preference"; Wilson 1927, JASA 22(158).
+    Source: the published formula "pairwise preference"; Wilson 1927, JASA 22(158).
     """
     if min(wins_a, wins_b, ties) < 0:
         raise ValueError(f"counts of matches must not be below 0: {wins_a}, {wins_b}, {ties}")

@@ -101,7 +101,7 @@ def direct_curve(rows: DataFrame, metric: str) -> DirectCurve:
     Raises:
         UnknownName: no column has the metric's name.
 
-    Source: statistics.md part A, "direct scaling curve".
+    Source: the published formula "direct scaling curve".
     """
     known = scored(rows, metric, DIRECT).dropna(subset=PAIR)
     points = [_point(str(name), part) for name, part in known.groupby("model", sort=True)]
@@ -124,7 +124,7 @@ def dataset_cells(rows: DataFrame, metric: str) -> tuple[DatasetCells, ...]:
 def model_rows(cells: Sequence[DatasetCells]) -> tuple[ModelRow, ...]:
     """One row per model, smallest first, models of unknown size last; every data set weighs the same.
 
-    Source: statistics.md part A, "best_rag / mean_rag / rag_uplift".
+    Source: the published formula "best_rag / mean_rag / rag_uplift".
     """
     by_model: dict[str, list[DatasetCells]] = {}
     for cell in cells:
@@ -147,7 +147,7 @@ def multi_metric_curves(
     Raises:
         UnknownName: no column has a metric's name.
 
-    Source: statistics.md part A, "multi-metric scaling".
+    Source: the published formula "multi-metric scaling".
     """
     directions = {name: metric.higher_is_better is not False for name, metric in METRICS.items()}
     directions.update(higher_is_better or {})

@@ -67,7 +67,7 @@ def six_conditions(model: str, counts: Mapping[str, tuple[int, int]]) -> SixCond
     Raises:
         ValueError: more passed than there were, or fewer than none.
 
-    Source: statistics.md part A, "six-condition effects".
+    Source: the published formula "six-condition effects".
     """
     rates = tuple(_rate(number, name, counts.get(name, (0, 0))) for number, name in enumerate(CONDITIONS, start=1))
     effects = tuple(_effect(kind, rates[of - 1], rates[over - 1]) for kind, of, over in EFFECTS)

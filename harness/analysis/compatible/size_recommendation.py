@@ -33,7 +33,7 @@ def recommend_size(ccg: float, accuracy_change: float) -> SizeRecommendation:
         ccg: loss slope over accuracy slope.
         accuracy_change: largest model minus smallest; the thresholds were published for percentage points.
 
-    Source: statistics.md part A, "size recommendation".
+    Source: the published formula "size recommendation".
     """
     said = f"accuracy changes by {accuracy_change:+.3g}, CCG is {ccg:.3g}"
     if accuracy_change > 20 and ccg > -5:  # noqa: PLR2004 - the published thresholds, each used once

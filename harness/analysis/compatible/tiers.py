@@ -73,7 +73,7 @@ def tier_table(models: Sequence[ModelRow]) -> tuple[TierRow, ...]:
 
     Models without a tier are in no row.
 
-    Source: statistics.md part A, "tier table".
+    Source: the published formula "tier table".
     """
     tiers = _by_tier(models)
     # the pair of the largest tier ends in None
@@ -83,7 +83,7 @@ def tier_table(models: Sequence[ModelRow]) -> tuple[TierRow, ...]:
 def verdict_table(tiers: Sequence[TierRow]) -> tuple[TierVerdict, ...]:
     """The tier table as verdicts, in its order.
 
-    Source: statistics.md part A, "verdict table".
+    Source: the published formula "verdict table".
     """
     return tuple(
         TierVerdict(

@@ -60,7 +60,7 @@ def variance_shares(
     Raises:
         UnknownName: no column has the metric's name.
 
-    Source: statistics.md part A, "variance explained".
+    Source: the published formula "variance explained".
     """
     known = scored(rows, metric, RETRIEVAL)
     parts = [part for _, part in known.groupby("dataset", sort=True)] if by_dataset else [known]
