@@ -65,19 +65,13 @@ class Scorer:
             HarnessError: an unknown metric, or an own name that a metric has.
             Failed: the answer cannot be read as its prompt asked for ("unparsed").
         """
-        judged = self._judge(metrics)
+        from harness.results import judge_answer
+
+        judged = judge_answer(self._engine.study, self._engine.planned(self._case), self._answer, metrics)
         mine = [Score(metric=name, version=USER_VERSION, value=value) for name, value in _checked(own).items()]
         self._keep((*judged.scores, *mine))
         self._tell(judged)
         return {score.metric: score.value for score in (*judged.scores, *mine)}
-
-    def _judge(self, metrics: tuple[str, ...]) -> "Judged":
-        from harness.scoring import evidence, judge
-
-        study, question = self._engine.study, self._case.question
-        prompt = self._engine.planned(self._case).prompt
-        found = evidence(question, prompt.template, self._answer, prompt.passages)
-        return judge(found, (*study.metrics, *metrics), declared=study.primary, correct_at=study.correct_at)
 
     def _keep(self, scores: tuple[Score, ...]) -> None:
         from harness.scoring import gold_hash

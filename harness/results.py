@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from harness.planning import Planned, Planner
-from harness.records import Case, CaseResult, Score
+from harness.records import Answer, Case, CaseResult, Score
 from harness.scoring import Judged, confidence, current_version, evidence, gold_hash, judge, outcome, primary_metric
 from harness.store import ScoreRow, Store, Stored
 from harness.study import Study
@@ -85,10 +85,14 @@ def rescore(study: Study, planner: Planner, store: Store, cases: Sequence[Case])
     return len({row.answer_id for row in rows})
 
 
-def score_rows(study: Study, plan: Planned, stored: Stored, metrics: Sequence[str] = ()) -> list[ScoreRow]:
-    """The study's metrics, the named ones and the primary one, computed now, as rows to keep."""
-    question = plan.case.question
-    found = evidence(question, plan.prompt.template, stored.answer, plan.prompt.passages)
-    judged = judge(found, (*study.metrics, *metrics), declared=study.primary, correct_at=study.correct_at)
-    gold = gold_hash(question)
-    return [ScoreRow(answer_id=stored.id, gold=gold, score=score) for score in judged.scores]
+def judge_answer(study: Study, plan: Planned, answer: Answer, metrics: Sequence[str] = ()) -> Judged:
+    """The study's metrics, the named ones and the primary one, computed now, and the outcome that follows."""
+    found = evidence(plan.case.question, plan.prompt.template, answer, plan.prompt.passages)
+    return judge(found, (*study.metrics, *metrics), declared=study.primary, correct_at=study.correct_at)
+
+
+def score_rows(study: Study, plan: Planned, stored: Stored) -> list[ScoreRow]:
+    """What `judge_answer` finds now, as rows to keep."""
+    gold = gold_hash(plan.case.question)
+    scores = judge_answer(study, plan, stored.answer).scores
+    return [ScoreRow(answer_id=stored.id, gold=gold, score=score) for score in scores]
