@@ -1,9 +1,9 @@
 """What the terminal shows of cases while they run: letters, counts, reasons, and how long it will take."""
 
+import os
 import sys
 import time
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -18,6 +18,8 @@ STATUS = {
     "unparsed": ("u", "UNPARSED", "red"),
 }
 REASONS_SHOWN = 3
+# DEC private sequences that every terminal knows: https://vt100.net/docs/vt510-rm/DECSC.html, EL, DECRC
+ERASE, SAVE, RESTORE = "\x1b[K", "\x1b7", "\x1b8"
 
 
 def outcome_of(report: pytest.TestReport) -> str | None:
@@ -50,50 +52,37 @@ def _reason(report: pytest.TestReport) -> str:
 
 
 class ProgressLine:
-    """One line that is overwritten after each batch: answers made, rate, time left. Only for a terminal.
-
-    Its place is a line of its own, so that no letters are lost; the letters that follow stand behind the cell's label.
-    """
+    """While a batch is made, behind the letters so far: answers made, rate, time left. Only for a terminal."""
 
     def __init__(self, config: pytest.Config) -> None:
-        """A line on the terminal of `config`."""
+        """Progress on the terminal of `config`."""
         self._capture: Any = config.pluginmanager.get_plugin("capturemanager")
         self._terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
-        self._place: object = None
         self._label = ""
         self._started = 0.0
         self._first = 0
 
-    def __call__(self, done: int, wanted: int, label: str) -> None:
-        """Show `done` of `wanted` answers of the cell `label`; the rate counts from the end of the first batch."""
-        with self._capture.global_and_fixture_disabled():
-            if label != self._label:
-                self._begin(done, label)
-            self._overwrite("" if done == wanted else f"{label}: {done}/{wanted} answered{self._pace(done, wanted)}")
-            if done == wanted:
-                self._end()
+    def show(self, done: int, wanted: int, label: str) -> None:
+        """So many of the wanted answers of the cell are there; the rate counts from the cell's first batch."""
+        if label != self._label:
+            self._label, self._started, self._first = label, time.monotonic(), done
+        self._write(f" {label}: {done}/{wanted} answered{self._pace(done, wanted)}")
 
-    def _begin(self, done: int, label: str) -> None:
-        self._label, self._started, self._first = label, time.monotonic(), done
-        self._place = self._terminal.currentfspath
-        self._terminal.ensure_newline()
+    def clear(self) -> None:
+        """Take it away before the next letter."""
+        self._write("")
 
     def _pace(self, done: int, wanted: int) -> str:
         made, spent = done - self._first, time.monotonic() - self._started
         return f", {made / spent:.1f}/s, {_clock((wanted - done) * spent / made)} left" if made and spent > 0 else ""
 
-    def _overwrite(self, text: str) -> None:
-        """Beside pytest's own writer, which would count the text as letters of outcomes."""
-        self._terminal.flush()
-        sys.stdout.write(f"\r\x1b[K{text}")
-        sys.stdout.flush()
-
-    def _end(self) -> None:
-        """Letters go on behind the label; with -v, where the place is no file, pytest names each test again."""
-        if isinstance(self._place, Path):
-            self._terminal.write(f"{self._label} ", flush=True)
-            self._terminal.currentfspath = self._place
-        self._label = ""
+    def _write(self, text: str) -> None:
+        """Beside pytest's own writer, which would count the text as letters; the cursor stays where it was."""
+        room = self._terminal._tw.fullwidth - self._terminal._tw.width_of_current_line - 1  # noqa: SLF001 - no public way
+        with self._capture.global_and_fixture_disabled():
+            self._terminal.flush()
+            sys.stdout.write(f"{ERASE}{SAVE}{text[: max(0, room)]}{RESTORE}" if text else ERASE)
+            sys.stdout.flush()
 
 
 def _clock(seconds: float) -> str:
@@ -133,3 +122,16 @@ def wants_progress(config: pytest.Config) -> bool:
     """Whether there is a terminal to show progress on, and not one that shows items in full."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     return terminal is not None and terminal.isatty and config.pluginmanager.hasplugin("capturemanager")
+
+
+def speaker() -> Callable[[str], None]:
+    """Tells the user from any thread why this process ends at once, on what is standard error at this moment."""
+    try:
+        place = os.dup(2)
+    except OSError:
+        return lambda _: None
+
+    def say(reason: str) -> None:
+        os.write(place, f"\npytest-scaling: {reason}: this process ends, what was answered is kept\n".encode())
+
+    return say

@@ -1,125 +1,124 @@
-"""One cell at a time: prompts -> answers -> store. An answer that is stored is never asked for again."""
+"""One cell at a time: prompts -> answers -> store. An answer that is stored is never asked for again.
+
+Cases come one by one, answers are made in batches: a case that asks first makes the batch that holds it, and the
+others of that batch find theirs stored. A run that stops early, by -x or by hand, has made no batch that nobody asked
+for.
+"""
 
 import json
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
+from dataclasses import asdict, dataclass, replace
+from typing import Protocol
 
+from harness.asking import NO_ANSWER, Asker, failed
+from harness.batching import batches, estimated_tokens
 from harness.errors import HarnessError
+from harness.flights import Flights, bury, last_death_id
+from harness.group import Group
+from harness.loaded import Loaded
 from harness.planning import Planned, Planner, Sources
 from harness.prompts.render import messages
-from harness.providers.base import Provider, Source
+from harness.providers.base import Provider
 from harness.records import Answer, Case, Cell
-from harness.store import Request, ScoreRow, Store, Stored
+from harness.store import Request, ScoreRow, Store, Stored, digest
+from harness.storefile import StoreFile
 from harness.study import Study
+from harness.watchdog import Watchdog
 
-DEFAULT_BATCH_SIZE = 16
+DEFAULT_ROWS = 16
 SCORES_PER_WRITE = 200
-NO_ANSWER = "the provider returned fewer answers than prompts"
-
-Progress = Callable[[int, int, str], None]
-"""Called with answers made, answers wanted and the cell's label, after each batch."""
 
 
-def failed(reason: str) -> Answer:
-    """The answer that was not given."""
-    return Answer(text="", prompt_tokens=0, output_tokens=0, latency_s=0.0, finish_reason="error", error=reason)
+class Progress(Protocol):
+    """Told before each batch what there is to wait for, and when the waiting is over."""
+
+    def show(self, done: int, wanted: int, label: str) -> None:
+        """So many of the wanted answers of this cell are there, and the next batch begins."""
+        ...
+
+    def clear(self) -> None:
+        """The batch is there."""
+        ...
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    """Torch's own error on a GPU, its plain RuntimeError on a CPU; told apart without importing torch."""
-    return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """How large a batch may be: in prompts, and in tokens as padded, output included (None: as many as there are)."""
+
+    rows: int
+    tokens: int | None = None
 
 
-def _length(plan: Planned) -> int:
-    prompt = plan.prompt
-    return len(prompt.question) + sum(len(passage.text) for passage in prompt.passages)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How a process works: `owner` (RUN/PROCESS) marks what it has in flight.
 
+    `limit_of` says how large a batch of a cell may be; `flip_check` prompts of each cell are asked again by themselves.
+    """
 
-@dataclass(slots=True)
-class Loaded:
-    """The one model that this process holds."""
-
-    source: Source | None = None
-    provider: Provider | None = None
-    loads: int = 0
-    failures: dict[str, str] = field(default_factory=dict)
-
-    def of(self, wanted: Source) -> Provider:
-        """The provider of a source; the one held before is freed first. Weights that failed once are not tried again.
-
-        Raises:
-            HarnessError: the weights could not be loaded.
-        """
-        if self.provider is None or self.source is not wanted:
-            self.close()
-            self.provider, self.source = self._load(wanted), wanted
-            self.loads += 1
-        return self.provider
-
-    def _load(self, wanted: Source) -> Provider:
-        if wanted.fingerprint in self.failures:
-            raise HarnessError(self.failures[wanted.fingerprint])
-        try:
-            return wanted.load()
-        except Exception as error:
-            reason = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
-            self.failures[wanted.fingerprint] = f"the model could not be loaded: {reason}"
-            raise HarnessError(self.failures[wanted.fingerprint]) from error
-
-    def close(self) -> None:
-        """Free the model that is held, if any."""
-        if self.provider is not None:
-            self.provider.close()
-        self.provider = self.source = None
+    owner: str = "run/main"
+    rerun: bool = False
+    flip_check: int = 0
+    answer_timeout_s: float | None = None
+    limit_of: Callable[[Cell], Limit] | None = None
+    last_words: Callable[[str], None] = print
 
 
 class Engine:
-    """Answers cases through the store. The first case of a group makes all of the group's missing answers."""
+    """Answers cases through the store, in batches of their group."""
 
-    def __init__(self, study: Study, store: Store, *, rerun: bool = False) -> None:
+    def __init__(self, study: Study, store: Store, rules: Rules | None = None) -> None:
         self.study = study
         self.store = store
+        self.rules = rules or Rules()
         self.sources = Sources(study)
         self.planner = Planner(study, self.sources)
-        self.loaded = Loaded()
         self.answered = 0
         self.progress: Progress | None = None
-        self.start_share = 0.0
-        self._groups: dict[str, tuple[Case, ...]] = {}
+        self._older_than = store.last_answer_id() if self.rules.rerun else 0
+        after = last_death_id(store.file) if self.rules.rerun else 0
+        self._flights = Flights(store.file, self.rules.owner, after=after)
+        limit_s = self.rules.answer_timeout_s
+        watchdog = None if limit_s is None else Watchdog(limit_s=limit_s, last_words=self._testify)
+        self._asker = Asker(study, self.sources, self._flights, watchdog)
+        self._cases: dict[str, tuple[Case, ...]] = {}
+        self._groups: dict[str, Group] = {}
         self._planned: dict[str, Planned] = {}
         self._stored: dict[str, Stored] = {}
         self._errors: dict[str, str] = {}
         self._scores: list[ScoreRow] = []
-        self._settled: set[str] = set()
-        self._older_than = store.last_answer_id() if rerun else 0
-        self._batch_sizes: dict[str, int] = {}
+        self._rows: dict[str, int] = {}
+        self._to_check = _sampled(study, self.rules.flip_check)
 
-    def select(self, groups: Iterable[Sequence[Case]], *, start_share: float = 0.0) -> None:
-        """Say which cases are answered together; a case outside any group is answered alone.
-
-        `start_share`, in [0, 1), says how far into a group's queue this process begins: several that were given
-        cases of one group then begin at different places, and leave out what they find answered on their way.
-        """
-        self._groups = {case.label: tuple(group) for group in groups for case in group}
-        self.start_share = start_share
+    def select(self, groups: Iterable[Sequence[Case]]) -> None:
+        """Say which cases are answered together; a case outside any group is answered alone."""
+        self._cases = {case.label: cases for group in groups if (cases := tuple(group)) for case in cases}
 
     def answer(self, case: Case) -> Answer:
         """The case's answer, stored or new; a failure is an Answer with an error."""
-        if case.label not in self._settled:
-            self._settle(self._groups.get(case.label, (case,)))
-        planned = self._planned[case.label]
-        if planned.key in self._stored:
-            return self._stored[planned.key].answer
-        reason = self._errors.get(planned.key, NO_ANSWER)
-        return failed(reason)
+        plan = self.planned(case)
+        group = self._group(case)
+        if not self._is_settled(plan):
+            self._settle(group, plan)
+        if plan.key not in self._stored:
+            return failed(self._errors.get(plan.key, NO_ANSWER))
+        self._check_flip(plan)
+        return self._stored[plan.key].answer
 
     def planned(self, case: Case) -> Planned:
         """The case's prompt and key; planned once."""
         if case.label not in self._planned:
             self._planned[case.label] = self.planner.plan(case)
         return self._planned[case.label]
+
+    def provider(self, cell: Cell) -> Provider:
+        """The cell's model, loaded; another one that this process held is freed first.
+
+        Raises:
+            HarnessError: it cannot be loaded, or processes of this run died of loading it.
+        """
+        return self._asker.provider(cell)
 
     def record(self, rows: Iterable[ScoreRow]) -> None:
         """Keep scores; written with the next flush."""
@@ -138,86 +137,111 @@ class Engine:
         if rows:
             self.store.add_scores(rows)
 
+    @property
+    def loaded(self) -> Loaded:
+        """The one model that this process holds."""
+        return self._asker.loaded
+
     def close(self) -> None:
         """Free the model and write what waits."""
         self.loaded.close()
         self.flush()
 
-    def _settle(self, cases: Sequence[Case]) -> None:
-        planned = [self.planned(case) for case in cases]
-        references = {plan.key: plan.prompt.reference for plan in planned}
-        self._look_up(references)
-        missing = list({plan.key: plan for plan in planned if plan.key not in self._stored}.values())
-        if missing:
-            self._generate(missing)
-        self._measure_losses([plan for plan in planned if self._lacks_loss(plan)])
-        self._settled.update(case.label for case in cases)
+    def _is_settled(self, plan: Planned) -> bool:
+        return plan.key in self._stored or plan.key in self._errors
 
-    def _look_up(self, references: dict[str, str | None]) -> None:
-        stored = self.store.answers(references)
+    def _group(self, case: Case) -> Group:
+        if case.label not in self._groups:
+            cases = self._cases.get(case.label, (case,))
+            self._groups.update(dict.fromkeys((each.label for each in cases), self._open(cases)))
+        return self._groups[case.label]
+
+    def _open(self, cases: Sequence[Case]) -> Group:
+        """Look up what is stored; answer what somebody died of, each by itself; the rest waits in batches."""
+        planned = [self.planned(case) for case in cases]
+        self._look_up(planned)
+        self._measure_losses([plan for plan in planned if self._lacks_loss(plan)])
+        missing = {plan.key: plan for plan in planned if not self._is_settled(plan)}
+        known = self._flights.look(list(missing))
+        for key, record in sorted(known.items(), key=lambda entry: len(entry[1].deaths)):
+            if record.standing == "crashed":
+                self._keep([missing.pop(key)], [failed(record.reason)])
+            elif record.standing == "suspect":
+                self._run([missing.pop(key)])
+        return Group(self._batches(list(missing.values())))
+
+    def _batches(self, plans: Sequence[Planned]) -> list[list[Planned]]:
+        if not plans:
+            return []
+        cell = plans[0].case.cell
+        limit, most, more = self._limit(cell), cell.model.context_length, self.study.decoding.max_new_tokens
+        lengths = [estimated_tokens(plan.prompt, max_new_tokens=more, context_tokens=most) for plan in plans]
+        cut = batches(lengths, budget=limit.tokens, rows=limit.rows)
+        return [[plans[place] for place in places] for places in cut]
+
+    def _limit(self, cell: Cell) -> Limit:
+        if self.rules.limit_of is not None:
+            return self.rules.limit_of(cell)
+        return Limit(rows=self.study.batch_size or cell.model.batch_size or DEFAULT_ROWS)
+
+    def _look_up(self, plans: Iterable[Planned]) -> None:
+        stored = self.store.answers({plan.key: plan.prompt.reference for plan in plans})
         self._stored.update({key: kept for key, kept in stored.items() if kept.id > self._older_than})
 
     def _lacks_loss(self, plan: Planned) -> bool:
         stored = self._stored.get(plan.key)
         return stored is not None and plan.prompt.reference is not None and not stored.loss_known
 
-    def _generate(self, missing: Sequence[Planned]) -> None:
-        cell = missing[0].case.cell
-        try:
-            provider = self.loaded.of(self.sources.of(cell))
-        except HarnessError as error:
-            self._keep(missing, [failed(str(error))] * len(missing))
-            return
-        ordered = sorted(missing, key=_length, reverse=True)
-        start = int(len(ordered) * self.start_share)
-        waiting = ordered[start:] + ordered[:start]
-        while waiting:
-            size = self._batch_size(cell)
-            batch, waiting = self._not_stored(waiting[:size]), waiting[size:]
-            if batch:
-                self._run_batch(provider, batch)
+    def _settle(self, group: Group, wanted: Planned) -> None:
+        """Answer the batch that holds the question; first others, while another process is at this one."""
+        batch = group.take(wanted.key) or [wanted]
+        while batch:
             if self.progress is not None:
-                self.progress(len(ordered) - len(waiting), len(ordered), cell.label)
+                done = group.wanted - group.left - len(batch)
+                self.progress.show(done, group.wanted, wanted.case.cell.label)
+            free, taken = self._sort_out(batch)
+            other = group.take_first() if taken else []
+            if taken and other:
+                group.put_back(taken)
+            self._run(free if other else [*free, *taken])
+            batch = other or ([] if self._is_settled(wanted) else group.take(wanted.key))
+        if self.progress is not None:
+            self.progress.clear()
 
-    def _not_stored(self, batch: Sequence[Planned]) -> list[Planned]:
-        """What no other process has answered since the group was looked up."""
-        self._look_up({plan.key: plan.prompt.reference for plan in batch})
-        return [plan for plan in batch if plan.key not in self._stored]
+    def _sort_out(self, batch: Sequence[Planned]) -> tuple[list[Planned], list[Planned]]:
+        """What nobody has answered since the group was opened: what is free, and what another process is at."""
+        self._look_up(batch)
+        left = [plan for plan in batch if plan.key not in self._stored]
+        known = self._flights.look([plan.key for plan in left])
+        taken = [plan for plan in left if plan.key in known and known[plan.key].taken]
+        return [plan for plan in left if plan not in taken], taken
 
-    def _batch_size(self, cell: Cell) -> int:
-        wanted = self.study.batch_size or cell.model.batch_size or DEFAULT_BATCH_SIZE
-        return min(wanted, self._batch_sizes.get(cell.label, wanted))
+    def _run(self, batch: Sequence[Planned]) -> None:
+        for plans, answers in self._asker.ask(batch):
+            self._keep(plans, answers)
 
-    def _run_batch(self, provider: Provider, batch: Sequence[Planned]) -> None:
-        """Answer a batch and keep it; a batch that fails as a whole is answered in halves, down to the one at fault."""
-        try:
-            prompts = [plan.prompt for plan in batch]
-            answers = list(islice(provider.generate(prompts, self.study.decoding), len(batch)))
-        except Exception as error:  # noqa: BLE001 - whatever a model raises is that prompt's failure, told and counted
-            if len(batch) > 1:
-                self._run_halves(provider, batch, error)
-                return
-            answers = [failed(f"{type(error).__name__}: {error}")]
-        answers += [failed(NO_ANSWER)] * (len(batch) - len(answers))
-        self._keep(batch, answers)
-
-    def _run_halves(self, provider: Provider, batch: Sequence[Planned], error: Exception) -> None:
-        middle = len(batch) // 2
-        if _is_out_of_memory(error):
-            self._batch_sizes[batch[0].case.cell.label] = middle
-        self._run_batch(provider, batch[:middle])
-        self._run_batch(provider, batch[middle:])
+    def _testify(self, reason: str) -> None:
+        """From the watchdog's thread, before it ends this process: which questions hung."""
+        file = StoreFile(self.store.path)
+        bury(file, self.rules.owner, witnessed=True, reason=reason)
+        file.close()
+        self.rules.last_words(reason)
 
     def _keep(self, batch: Sequence[Planned], answers: Sequence[Answer]) -> None:
         requests = [self._request(plan) for plan in batch]
         references = [plan.prompt.reference for plan in batch]
-        ids = self.store.add_answers(list(zip(requests, answers, strict=True)), references)
-        for plan, answer, row in zip(batch, answers, ids, strict=True):
-            if answer.error is None:
-                self._stored[plan.key] = Stored(id=row, answer=answer, loss_known=True)
+        pairs = list(zip(requests, answers, strict=True))
+        places = self.store.add_answers(pairs, references, unless_after=self._older_than)
+        others = []
+        for plan, answer, kept in zip(batch, answers, places, strict=True):
+            if kept is None:
+                self._errors[plan.key] = str(answer.error)
+            elif kept.ours:
+                self._stored[plan.key] = Stored(id=kept.id, answer=answer, loss_known=True)
                 self.answered += 1
             else:
-                self._errors[plan.key] = answer.error
+                others.append(plan)
+        self._look_up(others)
 
     def _request(self, plan: Planned) -> Request:
         cell = plan.case.cell
@@ -232,29 +256,49 @@ class Engine:
             decoding=json.dumps(asdict(self.study.decoding), sort_keys=True),
         )
 
+    def _check_flip(self, plan: Planned) -> None:
+        """Ask a sampled prompt again by itself, where its answer came from a batch; once per answer."""
+        stored = self._stored[plan.key]
+        if plan.case.label not in self._to_check or stored.answer.concurrency == 1:
+            return
+        self._to_check = self._to_check - {plan.case.label}
+        if self.store.flip_checks([stored.id]):
+            return
+        answer = self._asker.ask_alone(plan)
+        if answer.error is None:
+            self.store.add_flip_check(stored.id, answer.text)
+        else:
+            warnings.warn(f"{plan.case.label} was not checked at batch size 1: {answer.error}", stacklevel=2)
+
     def _measure_losses(self, plans: Sequence[Planned]) -> None:
         """Measure what a stored answer lacks: its question's gold answer has changed since, or is new."""
-        if not plans:
-            return
-        try:
-            provider = self.loaded.of(self.sources.of(plans[0].case.cell))
-        except HarnessError as error:
-            warnings.warn(f"loss of {len(plans)} reference answers not measured: {error}", stacklevel=2)
-            return
-        ordered = sorted({plan.key: plan for plan in plans}.values(), key=_length, reverse=True)
-        size = self._batch_size(plans[0].case.cell)
-        for start in range(0, len(ordered), size):
-            self._keep_losses(provider, ordered[start : start + size])
+        for batch in self._batches(list({plan.key: plan for plan in plans}.values())):
+            try:
+                losses = self._asker.losses(batch)
+            except HarnessError as error:
+                warnings.warn(f"loss of {len(plans)} reference answers not measured: {error}", stacklevel=2)
+                return
+            self._keep_losses(batch, losses)
 
-    def _keep_losses(self, provider: Provider, batch: Sequence[Planned]) -> None:
-        try:
-            losses = list(provider.reference_nll([plan.prompt for plan in batch]))
-        except Exception as error:  # noqa: BLE001 - the answers stand; the loss stays unmeasured and is tried next time
-            warnings.warn(f"loss of {len(batch)} reference answers not measured: {error}", stacklevel=2)
-            return
+    def _keep_losses(self, batch: Sequence[Planned], losses: Sequence[float | None]) -> None:
         self.store.add_losses(
             [(plan.key, plan.prompt.reference or "", nll) for plan, nll in zip(batch, losses, strict=True)]
         )
         for plan, nll in zip(batch, losses, strict=True):
             kept = self._stored[plan.key]
             self._stored[plan.key] = replace(kept, answer=replace(kept.answer, reference_nll=nll), loss_known=True)
+
+
+def _sampled(study: Study, count: int) -> frozenset[str]:
+    """`count` cases of each cell, drawn by a hash of their labels, so that every process draws the same."""
+    if not count or study.decoding.temperature > 0:
+        return frozenset()
+    cells: dict[str, list[Case]] = {}
+    for case in study.cases:
+        cells.setdefault(case.cell.label, []).append(case)
+    drawn = (sorted(cases, key=lambda case: _draw(study.seed, case.question.id))[:count] for cases in cells.values())
+    return frozenset(case.label for cases in drawn for case in cases)
+
+
+def _draw(seed: int, question: str) -> str:
+    return digest("flip check", str(seed), question)

@@ -10,6 +10,7 @@ import pytest
 from harness.errors import HarnessError, StoreError
 from harness.options import OUTCOME, USER_VERSION
 from harness.records import Answer, Case, Decoding, ModelSpec, Prompt, Score, Template
+from harness.secrets import clean_message
 
 if TYPE_CHECKING:
     from harness.engine import Engine
@@ -36,7 +37,7 @@ class Model:
     @property
     def provider(self) -> "Provider":
         """The loaded model; another one that this process held is freed first."""
-        return self._engine.loaded.of(self._engine.sources.of(self._case.cell))
+        return self._engine.provider(self._case.cell)
 
     def ask(self, text: str, decoding: Decoding | None = None) -> Answer:
         """The answer to any text, not stored and not scored."""
@@ -104,7 +105,8 @@ def _checked(own: Mapping[str, object]) -> dict[str, float]:
 
 
 def shown(text: str) -> str:
-    """The text in one line of at most SHOWN_MOST characters that a terminal takes for nothing but text."""
+    """The text in one line of at most SHOWN_MOST characters that a terminal takes for nothing but text; no secrets."""
+    text = clean_message(text)
     line = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in " ".join(text.split()))
     return line if len(line) <= SHOWN_MOST else line[: SHOWN_MOST - 1] + "…"
 

@@ -4,8 +4,10 @@ Each option is written once, in OPTIONS. Its long form `--harness-NAME` and its 
 the short form `--NAME` only in a project that uses the plugin, and only while no other plugin or conftest has it.
 """
 
+import math
 import os
 import re
+import threading
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -51,7 +53,10 @@ OPTIONS = (
     Option(name="provider", metavar="NAME", help="what runs the models, instead of each model's own provider"),
     Option(name="hardware", metavar="NAME", help="hardware profile to check memory against, instead of this machine"),
     Option(name="metric", metavar="NAME", many=True, help="metrics to compute, instead of the study's"),
-    Option(name="batch-size", metavar="N", help="prompts answered together"),
+    Option(name="batch-size", metavar="N", help="prompts answered together, or auto: as many as fit the memory"),
+    Option(name="answer-timeout", metavar="S", help="end a worker that takes longer than S seconds for a question"),
+    Option(name="flip-check", metavar="K", help="ask K prompts of each cell again by themselves, and report flips"),
+    Option(name="share-gpu", help="let several workers use one GPU"),
     Option(name="rerun", help="answer again what is stored already; older answers are kept"),
     Option(name="download", help="let a model's weights be downloaded; without it nothing is"),
     Option(name="run-name", metavar="NAME", help="folder of the report under reports/, default the study's name"),
@@ -81,6 +86,9 @@ class Settings:
     selection: Selection
     hardware: str | None
     rerun: bool
+    answer_timeout_s: float | None
+    flip_check: int
+    share_gpu: bool
     run_name: str | None
     store: Path
     scaling_report: bool
@@ -194,7 +202,7 @@ def read_settings(config: pytest.Config, project: Project) -> Settings:
         limit=limit,
         provider=_text(values["provider"]),
         download=bool(values["download"]),
-        batch_size=_positive("batch-size", values["batch-size"]),
+        batch_size="auto" if values["batch-size"] == "auto" else _positive("batch-size", values["batch-size"]),
         extra_models=project.models,
     )
     folder = _text(values["report-dir"])
@@ -204,6 +212,9 @@ def read_settings(config: pytest.Config, project: Project) -> Settings:
         selection=selection,
         hardware=_text(values["hardware"]),
         rerun=bool(values["rerun"]),
+        answer_timeout_s=_seconds("answer-timeout", values["answer-timeout"]),
+        flip_check=_positive("flip-check", values["flip-check"]) or 0,
+        share_gpu=bool(values["share-gpu"]),
         run_name=_run_name(_text(values["run-name"])),
         store=project.root / (_text(values["store"]) or DEFAULT_STORE),
         scaling_report=bool(values["scaling-report"]),
@@ -255,6 +266,18 @@ def _positive(name: str, value: object) -> int | None:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise StudyError(f"--{name} {text!r} is not a whole number above 0: give --{name} 1 or more, or leave it out")
     return int(text)
+
+
+def _seconds(name: str, value: object) -> float | None:
+    if value is None or value == "":
+        return None
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= threading.TIMEOUT_MAX:
+        raise StudyError(f"--{name} {value!r} is no number of seconds above 0: give --{name} 60, or leave it out")
+    return seconds
 
 
 def _run_name(name: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """Hooks only: what pytest calls, and which part answers. Everything else is imported when a study is at hand."""
 
-import os
-from collections.abc import Generator, Iterator
+import uuid
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 PROJECT = pytest.StashKey[Project]()
 SETTINGS = pytest.StashKey[Settings]()
 WORKERS = pytest.StashKey[int]()
+SPEAKER = pytest.StashKey[Callable[[str], None]]()
 WRITTEN = pytest.StashKey[list[str]]()
-SUSPECTS = pytest.StashKey[set[str]]()
 SCHEDULER = pytest.StashKey[Any]()
 ANSWERED = "harness_answered"
-START_SHARE = "harness_start_share"
+SHARERS = "harness_sharers"
+RESTARTS_LEAST = 16
 BROKEN_OFF = {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR}
 
 
@@ -30,7 +31,9 @@ def _told() -> Iterator[None]:
     try:
         yield
     except HarnessError as error:
-        raise pytest.UsageError(str(error)) from None
+        from harness.secrets import clean_message
+
+        raise pytest.UsageError(clean_message(str(error))) from None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,11 +67,33 @@ def pytest_configure(config: pytest.Config) -> None:
             _collect_cases(config, project)
         if not (project.uses or settings.chosen):
             return
-        from harness import fixtures
+        from harness import fixtures, redaction
 
         config.pluginmanager.register(fixtures, "harness.fixtures")
+        config.pluginmanager.register(redaction, "harness.redaction")
+        if settings.answer_timeout_s is not None:
+            from harness.console import speaker
+
+            config.stash[SPEAKER] = speaker()  # here pytest's capture rests
         if not _only_lists(config) and (settings.chosen or _collects_cases(config, project)):
             _check(config)
+
+
+def _prepare_workers(config: pytest.Config) -> None:
+    """A question that kills its worker does so twice before it is known for it, so that more may have to start."""
+    option, workers = config.option, len(_specs(config))
+    if not workers:
+        return
+    if option.maxworkerrestart is None:
+        option.maxworkerrestart = str(max(RESTARTS_LEAST, 4 * workers))
+    if option.dist != "load":
+        config.issue_config_time_warning(
+            pytest.PytestWarning(
+                f"--dist {option.dist} may give the cases of a cell to several workers, and each loads the model: "
+                "leave --dist out to keep them together"
+            ),
+            stacklevel=2,
+        )
 
 
 def _only_lists(config: pytest.Config) -> bool:
@@ -95,16 +120,34 @@ def _collects_cases(config: pytest.Config, project: Project) -> bool:
 def _check(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
-    _session(config).check(weights=not config.option.collectonly)
+    _prepare_workers(config)
+    workers = sum(tx.partition("//")[0].endswith("popen") for tx in _specs(config))
+    _session(config).check(weights=not config.option.collectonly, workers=workers)
+
+
+def _specs(config: pytest.Config) -> list[str]:
+    """What xdist will start, one text per worker; none without xdist or workers."""
+    if not getattr(config.option, "tx", None) or config.option.dist == "no":
+        return []
+    from harness.scheduling import worker_specs
+
+    return worker_specs(config)
 
 
 def _session(config: pytest.Config) -> "Session":
     from harness.fixtures import SESSION
-    from harness.session import Session
+    from harness.session import Process, Session
 
     if SESSION not in config.stash:
-        config.stash[SESSION] = Session(config.stash[SETTINGS])
+        given = getattr(config, "workerinput", None) or {"testrunuid": uuid.uuid4().hex, "workerid": "main"}
+        say = config.stash.get(SPEAKER, print)
+        process = Process(owner=_owner(given), sharers=given.get(SHARERS, 1), last_words=say)
+        config.stash[SESSION] = Session(config.stash[SETTINGS], process)
     return config.stash[SESSION]
+
+
+def _owner(workerinput: Mapping[str, Any]) -> str:
+    return f"{workerinput['testrunuid']}/{workerinput['workerid']}"
 
 
 def _known_session(config: pytest.Config) -> "Session | None":
@@ -152,15 +195,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if run is None or session.config.option.collectonly or _only_lists(session.config):
         return
     from harness.console import ProgressLine, wants_progress
-    from harness.scheduling import ALONE, case_of, groups, units
+    from harness.units import case_of, groups, units
 
     cases = {case.label: case for item in session.items if (case := case_of(item)) is not None}
     if cases:
         given = getattr(session.config, "workerinput", {})
-        unit_of = dict(units(run.study.cases, given.get("workercount", 1)))
-        unit_of |= {label: label for label in given.get(ALONE, ())}
         with _told():
-            run.select(groups(cases.values(), unit_of), start_share=given.get(START_SHARE, 0.0))
+            run.select(groups(cases.values(), units(run.study.cases, given.get("workercount", 1))))
         if wants_progress(session.config):
             run.engine.progress = ProgressLine(session.config)
 
@@ -250,28 +291,21 @@ def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - xdist has no publi
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
-    """Share the cores among the workers before they start: two that take all of them were ten times slower."""
+    """Share cores and GPUs among the workers before they start: two that take all cores were ten times slower."""
     config.stash[WORKERS] = len(specs)
-    config.stash[SUSPECTS] = set()
     run = _known_session(config)
     if run is not None:
         run.warm()
-        threads = max(1, (os.cpu_count() or 1) // max(1, len(specs)))
-        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        with _told():
+            run.pin(specs)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist has no public types
-    """Tell a worker what to answer alone; under a user's own distribution also where to begin in shared units."""
-    config = node.config
-    if _known_session(config) is None:
-        return
-    from harness.scheduling import ALONE, start_share
-
-    node.workerinput[ALONE] = sorted(config.stash[SUSPECTS])
-    if config.option.dist != "load":
-        node.workerinput[START_SHARE] = start_share(node.gateway.id, config.stash[WORKERS])
+    """Tell a worker how many share its memory."""
+    run = _known_session(node.config)
+    if run is not None:
+        node.workerinput[SHARERS] = run.sharers(node.config.stash[WORKERS])
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -280,8 +314,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:  # noqa
     run = _known_session(config)
     if run is None or config.option.dist != "load":
         return None
-    from harness.scheduling import UnitScheduling, units
+    from harness.scheduling import CellScheduling
+    from harness.units import units
 
     unit_of = units(run.study.cases, config.stash[WORKERS])
-    config.stash[SCHEDULER] = UnitScheduling(config, log, unit_of, config.stash[SUSPECTS])
+    config.stash[SCHEDULER] = CellScheduling(config, log, unit_of, lambda node: _was_answering(run, node))
     return config.stash[SCHEDULER]
+
+
+def _was_answering(run: "Session", node: Any) -> bool:  # noqa: ANN401 - xdist has no public types
+    try:
+        return run.has_died(_owner(node.workerinput))
+    except HarnessError:
+        return False  # a store that cannot be read any more is told by the next question

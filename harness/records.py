@@ -328,6 +328,7 @@ class CaseResult:
 
     `outcome` is None while the case is unanswered. `answer` and `reading` are None exactly when there is no stored
     answer; `error` is then the last failure, or None when the case was never tried. `primary` is one of `scores`.
+    `flipped` says whether the same prompt, asked again by itself, got another text; None where that was not checked.
     """
 
     case: Case
@@ -341,6 +342,7 @@ class CaseResult:
     confidence: float | None = None
     confidence_source: str | None = None
     error: str | None = None
+    flipped: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,5 +357,5 @@ class Selection:
     provider: str | None = None
     download: bool = False
     quantisation: Quantisation | None = None
-    batch_size: int | None = None
+    batch_size: int | Literal["auto"] | None = None
     extra_models: Mapping[str, Mapping[str, object]] = field(default_factory=dict)

@@ -1,23 +1,27 @@
 """What the store holds of a study, case by case: what every report and every rescoring starts from."""
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from harness.planning import Planned, Planner
-from harness.records import Answer, Case, CaseResult, Score
+from harness.records import Answer, Case, CaseResult, Evidence, Reading, Score
 from harness.scoring import Judged, confidence, current_version, evidence, gold_hash, judge, outcome, primary_metric
 from harness.store import ScoreRow, Store, Stored
 from harness.study import Study
+
+MOST_AGAIN = 5000
 
 
 def case_results(study: Study, planner: Planner, store: Store, cases: Sequence[Case]) -> tuple[CaseResult, ...]:
     """One result per case, in order; a case without an answer has outcome None, or "error" when it failed last."""
     planned = [planner.plan(case) for case in cases]
     stored = store.answers({plan.key: plan.prompt.reference for plan in planned})
-    scores = store.scores([kept.id for kept in stored.values()])
+    ids = [kept.id for kept in stored.values()]
+    scores, flips = store.scores(ids), store.flip_checks(ids)
     failures = store.failures([plan.key for plan in planned if plan.key not in stored])
     return tuple(
-        _answered(study, plan, stored[plan.key], scores.get(stored[plan.key].id, []))
-        if plan.key in stored
+        _answered(study, plan, kept, scores.get(kept.id, []), flips.get(kept.id))
+        if (kept := stored.get(plan.key)) is not None
         else _unanswered(plan, failures.get(plan.key))
         for plan in planned
     )
@@ -33,7 +37,9 @@ def _unanswered(plan: Planned, failure: str | None) -> CaseResult:
     )
 
 
-def _answered(study: Study, plan: Planned, stored: Stored, rows: Sequence[ScoreRow]) -> CaseResult:
+def _answered(
+    study: Study, plan: Planned, stored: Stored, rows: Sequence[ScoreRow], by_itself: str | None
+) -> CaseResult:
     judged = judge_stored(study, plan, stored, rows)
     sure = confidence(judged.evidence)
     return CaseResult(
@@ -47,6 +53,7 @@ def _answered(study: Study, plan: Planned, stored: Stored, rows: Sequence[ScoreR
         primary=judged.primary,
         confidence=None if sure is None else sure[0],
         confidence_source=None if sure is None else sure[1],
+        flipped=None if by_itself is None else by_itself != stored.answer.text,
     )
 
 
@@ -89,6 +96,23 @@ def judge_answer(study: Study, plan: Planned, answer: Answer, metrics: Sequence[
     """The study's metrics, the named ones and the primary one, computed now, and the outcome that follows."""
     found = evidence(plan.case.question, plan.prompt.template, answer, plan.prompt.passages)
     return judge(found, (*study.metrics, *metrics), declared=study.primary, correct_at=study.correct_at)
+
+
+def scores_again(study: Study, results: Sequence[CaseResult]) -> dict[str, tuple[Score, ...]]:
+    """The study's scores of stored answers, computed anew, by the case's label; of MOST_AGAIN cases, evenly spread."""
+    answered = [result for result in results if result.answer is not None and result.reading is not None]
+    again = {}
+    for result in answered[:: -(-len(answered) // MOST_AGAIN) or 1]:
+        found = Evidence(
+            question=result.case.question,
+            answer=cast(Answer, result.answer),
+            reading=cast(Reading, result.reading),
+            passages=result.passages,
+        )
+        again[result.case.label] = judge(
+            found, study.metrics, declared=study.primary, correct_at=study.correct_at
+        ).scores
+    return again
 
 
 def score_rows(study: Study, plan: Planned, stored: Stored) -> list[ScoreRow]:

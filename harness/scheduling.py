@@ -1,132 +1,314 @@
-"""Which cases are answered together, and how they go to xdist's workers: whole units, never single items."""
+"""How items go to xdist's workers: cases in whole units, to a worker that holds their weights.
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+xdist's worker starts an item only when it holds the next one or a shutdown. So a worker is given more before it is
+down to its last item, and is shut down as soon as nothing is left for it.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
+from xdist.remote import Producer
+from xdist.report import report_collection_diff
 
-from harness.records import Case
+from harness.units import Unit, label_in
 
-UNITS_PER_WORKER = 2
-SMALLEST_UNIT = 8
 NEARLY_DONE = 2
-ALONE = "harness_alone"
+CHUNKS_PER_WORKER = 4
 
 
-def units(cases: Sequence[Case], workers: int) -> Mapping[str, str]:
-    """The unit of each case, by label: a cell, or a shard of it when there are too few cells for the workers.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """Items sent together, by their places in the collection; `weights` is None where they are no cases."""
 
-    The same cases and number of workers give the same units in every process. A shard holds at least SMALLEST_UNIT
-    cases, so that it still makes batches.
-    """
-    cells: dict[str, list[Case]] = {}
-    for case in cases:
-        cells.setdefault(case.cell.label, []).append(case)
-    shards = 1 if workers <= 1 or not cells else max(1, -(-workers * UNITS_PER_WORKER // len(cells)))
-    found: dict[str, str] = {}
-    for label, members in cells.items():
-        size = max(SMALLEST_UNIT, -(-len(members) // shards))
-        found |= {case.label: f"{label}/{index // size}" for index, case in enumerate(members)}
-    return found
+    items: Sequence[int]
+    weights: str | None = None
 
 
-def groups(cases: Iterable[Case], unit_of: Mapping[str, str]) -> list[list[Case]]:
-    """The given cases, gathered by unit, in order."""
-    gathered: dict[str, list[Case]] = {}
-    for case in cases:
-        gathered.setdefault(unit_of[case.label], []).append(case)
-    return list(gathered.values())
+@dataclass(slots=True, kw_only=True)
+class Worker:
+    """What is known of one worker: the items it holds unfinished, in the order sent, and the weights it ends up with.
 
-
-def case_of(item: pytest.Item) -> Case | None:
-    """The case that an item was made for."""
-    found = getattr(getattr(item, "callspec", None), "params", {}).get("case")
-    return found if isinstance(found, Case) else None
-
-
-def start_share(worker: str, workers: int) -> float:
-    """How far into a shared unit a worker of that xdist id (gw0, gw1, ...) begins, in [0, 1)."""
-    number = worker.removeprefix("gw")
-    return int(number) % workers / workers if number.isdecimal() and workers > 0 else 0.0
-
-
-class UnitScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
-    """xdist's scheduling by scope, with the units of the study as scopes; other items go one by one.
-
-    A worker that dies takes nobody else with it: what is left of its unit is given out case by case, after all whole
-    units. `alone` collects the labels of such cases; only workers that start later, and are told of them (ALONE in
-    their input), take them and answer each alone, so that what kills one of these is to blame.
+    `past_cases` is one that has been sent items from behind the last case: these may wait for cases to be answered, so
+    no case may stand behind them.
     """
 
-    def __init__(self, config: pytest.Config, log: Any, unit_of: Mapping[str, str], alone: set[str]) -> None:  # noqa: ANN401 - xdist's own
-        """Schedule items of one unit to one worker."""
-        super().__init__(config, log)
+    held: dict[int, None] = field(default_factory=dict)
+    weights: str | None = None
+    collected: bool = False
+    past_cases: bool = False
+
+
+class Backlog:
+    """What no worker holds: parcels of cases by weights, and runs of other items."""
+
+    def __init__(self) -> None:
+        """Nothing waits."""
+        self.cases: dict[str, int] = {}
+        self.others = 0
+        self._parcels: dict[str, deque[Parcel]] = {}
+        self._runs: deque[Sequence[int]] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._parcels or self._runs)
+
+    def add(self, parcel: Parcel) -> None:
+        """Put a parcel behind those of its kind."""
+        self._queue(parcel).append(parcel if parcel.weights is not None else parcel.items)
+
+    def put_back(self, parcel: Parcel) -> None:
+        """Put a parcel before those of its kind."""
+        self._queue(parcel).appendleft(parcel if parcel.weights is not None else parcel.items)
+
+    def _queue(self, parcel: Parcel) -> deque[Any]:
+        if parcel.weights is None:
+            self.others += len(parcel.items)
+            return self._runs
+        self.cases[parcel.weights] = self.cases.get(parcel.weights, 0) + len(parcel.items)
+        return self._parcels.setdefault(parcel.weights, deque())
+
+    def take(self, weights: str | None, most: int) -> Parcel | None:
+        """The next parcel for these weights, or at most so many other items where these come first in the collection.
+
+        None where nothing waits for these weights, or no weights are given, and there are no other items.
+        """
+        parcels = self._parcels.get(weights) if weights is not None else None
+        if self._runs and (not parcels or self._runs[0][0] < parcels[0].items[0]):
+            return self._take_others(most)
+        return self._take_cases(parcels) if parcels else None
+
+    def _take_others(self, most: int) -> Parcel:
+        run = self._runs.popleft()
+        if len(run) > most:
+            self._runs.appendleft(run[most:])
+        self.others -= len(run[:most])
+        return Parcel(items=run[:most])
+
+    def _take_cases(self, parcels: deque[Parcel]) -> Parcel:
+        parcel = parcels.popleft()
+        weights = str(parcel.weights)
+        self.cases[weights] -= len(parcel.items)
+        if not parcels:
+            del self.cases[weights], self._parcels[weights]
+        return parcel
+
+
+def worker_specs(config: pytest.Config) -> list[str]:
+    """One execnet spec per worker that xdist is to start, from `--tx`, which `-n` sets: 2*popen is popen twice.
+
+    xdist has a function of its own for this, under another name in 3.6 than in 3.8.
+    """
+    parts = [(text, *text.partition("*")) for text in config.getoption("tx")]
+    found = ([spec] * int(times) if times.isdecimal() else [text] for text, times, _, spec in parts)
+    return [spec for specs in found for spec in specs]
+
+
+class CellScheduling:
+    """xdist's Scheduling protocol, with the units of a study as what is handed out.
+
+    A worker gets units of the weights it holds, then of weights that nobody works on, then helps where most is left
+    per worker. Other items go in chunks, in their turn.
+
+    When a worker dies, what it had not finished is handed out again in units. Nobody is blamed when it was loading or
+    answering: the store knows what was in flight. When it was not, the item that ran, the first unfinished one, is
+    blamed: a case only if it happens twice, the second time in a unit of its own.
+
+    Args:
+        config: pytest's, in the controller.
+        log: xdist's, or None.
+        unit_of: the unit of every case, by label.
+        was_answering: called once for every worker that dies after it was ready: whether it was loading or answering.
+    """
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        log: Any,  # noqa: ANN401 - xdist's own
+        unit_of: Mapping[str, Unit],
+        was_answering: Callable[[Any], bool],
+    ) -> None:
+        self.config = config
+        self.log = Producer("cellsched") if log is None else log.cellsched
         self._unit_of = unit_of
-        self._alone = alone
-        self._split: set[str] = set()
+        self._was_answering = was_answering
+        self._wanted = len(worker_specs(config))
+        self._workers: dict[Any, Worker] = {}
+        self._ids: list[str] = []
+        self._collected: list[str] = []
+        self._differing: dict[str, list[str]] = {}
+        self._unit_at: list[Unit | None] | None = None
+        self._last_case = -1
+        self._backlog = Backlog()
+        self._died_once: set[int] = set()
+        self._given_up = False
 
-    def _split_scope(self, nodeid: str) -> str:
-        if nodeid in self._split:
-            return nodeid
-        return self._unit_of.get(self._label(nodeid) or "", nodeid)
+    @property
+    def nodes(self) -> list[Any]:
+        """The workers that are ready and have neither finished nor died."""
+        return list(self._workers)
 
-    def _reschedule(self, node: Any) -> None:  # noqa: ANN401 - xdist's own
-        """Give the worker more when it is almost done: it starts an item only when it holds the next one too."""
-        if node.shutting_down or node not in self.registered_collections:
-            return
-        unit = self._next_for(node)
-        while unit is not None and self._pending_of(self.assigned_work[node]) <= NEARLY_DONE:
-            self.workqueue.move_to_end(unit, last=False)
-            self._assign_work_unit(node)
-            unit = self._next_for(node)
-        if unit is None:
-            node.shutdown()
+    @property
+    def collection_is_completed(self) -> bool:
+        """Whether as many workers have collected as the run began with."""
+        return len(self._collected) >= self._wanted
 
-    def _next_for(self, node: Any) -> str | None:  # noqa: ANN401 - xdist's own
-        told = node.workerinput.get(ALONE, ())
-        return next((unit for unit in self.workqueue if unit not in self._split or self._label(unit) in told), None)
+    @property
+    def tests_finished(self) -> bool:
+        """Whether xdist may shut everything down: all is handed out and no worker holds more than its last item.
 
-    def _label(self, item: str) -> str | None:
-        return label_in(item, self._unit_of)
+        Also when something is left that nobody takes, because the workers that came last collected other items.
+        """
+        if not self.collection_is_completed:
+            return False
+        if self._backlog:
+            return self._given_up
+        return all(len(worker.held) < NEARLY_DONE for worker in self._workers.values())
 
-    def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:  # noqa: ANN401 - xdist's own
-        """Take a worker's items; a late one that found other items is of no use, and would be waited for."""
-        super().add_node_collection(node, collection)
-        if node not in self.registered_collections:
-            node.shutdown()
+    @property
+    def has_pending(self) -> bool:
+        """Whether some collected item is neither finished nor blamed; after the session: whether it was cut short."""
+        if self._unit_at is None:
+            return bool(self._ids) and not self.collection_is_completed
+        return bool(self._backlog) or any(worker.held for worker in self._workers.values())
 
-    def remove_node(self, node: Any) -> str | None:  # noqa: ANN401 - xdist's own
-        """Take back what the worker had not finished; returns the item to blame for its death, if one is known."""
-        left = [[item for item, done in unit.items() if not done] for unit in self.assigned_work.pop(node).values()]
-        pending = [unit for unit in left if unit]
-        if not pending:
+    def add_node(self, node: Any) -> None:  # noqa: ANN401 - xdist has no public types
+        """Take in a worker that is ready to collect."""
+        self._workers[node] = Worker()
+
+    def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:  # noqa: ANN401 - xdist has no public types
+        """Take a worker's items: the first list is kept, the others are compared; a late one that differs goes home."""
+        ids = list(collection)
+        if not self._collected:
+            self._ids = ids
+        elif ids != self._ids:
+            self._differing[node.gateway.id] = ids
+            if self.collection_is_completed:
+                self.log(f"{node.gateway.id} collected other tests than {self._collected[0]}, and is not used")
+                node.shutdown()
+                return
+        self._collected.append(node.gateway.id)
+        self._workers[node].collected = True
+
+    def schedule(self) -> None:
+        """Hand out what waits; at the first call after comparing what the workers collected."""
+        if self._unit_at is None:
+            if self._collections_differ():
+                self.log("**Different tests collected, aborting run**")
+                return
+            self._unit_at = [self._unit_of.get(label_in(nodeid, self._unit_of) or "") for nodeid in self._ids]
+            self._fill(self._unit_at)
+        self._feed(*self._workers)
+
+    def _collections_differ(self) -> bool:
+        for name, ids in self._differing.items():
+            reason = report_collection_diff(self._ids, ids, self._collected[0], name)
+            report = pytest.CollectReport(nodeid=name, outcome="failed", longrepr=reason, result=[])
+            self.config.hook.pytest_collectreport(report=report)
+        return bool(self._differing)
+
+    def _fill(self, unit_at: Sequence[Unit | None]) -> None:
+        gathered: dict[str, list[int]] = {}
+        for unit, run in groupby(range(len(unit_at)), key=unit_at.__getitem__):
+            places = list(run)
+            if unit is None:
+                self._backlog.add(Parcel(items=range(places[0], places[-1] + 1)))
+            else:
+                gathered.setdefault(unit.label, []).extend(places)
+                self._last_case = places[-1]
+        for places in gathered.values():
+            self._backlog.add(self._parcel(places))
+
+    def _parcel(self, places: Sequence[int]) -> Parcel:
+        unit = self._unit(places[0])
+        return Parcel(items=places, weights=None if unit is None else unit.weights)
+
+    def _unit(self, place: int) -> Unit | None:
+        return None if self._unit_at is None else self._unit_at[place]
+
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:  # noqa: ANN401, ARG002 - xdist's signature
+        """Note that a worker finished an item, and give it more when it is nearly done."""
+        del self._workers[node].held[item_index]
+        self._feed(node)
+
+    def mark_test_pending(self, item: str) -> None:
+        """Queue an item once more, before what waits: a plugin runs a test again that a worker died in."""
+        self._backlog.put_back(self._parcel([self._ids.index(item)]))
+
+    def remove_pending_tests_from_node(self, node: Any, indices: Sequence[int]) -> None:  # noqa: ANN401 - xdist has no public types
+        """Never called: it follows xdist's `steal` command, which is not sent."""
+        raise NotImplementedError
+
+    def remove_node(self, node: Any) -> str | None:  # noqa: ANN401 - xdist has no public types
+        """Forget a worker that finished or died; what it had not finished is queued again, without what is blamed.
+
+        No living worker has room for it now: each holds enough or is being shut down.
+
+        Returns:
+            The item to blame for its death, or None.
+
+        Raises:
+            KeyError: the worker was never ready.
+        """
+        worker = self._workers.pop(node)
+        if hasattr(node, "workeroutput") and not worker.held:
             return None
-        running, *untouched = pending
-        for unit in untouched:
-            self.workqueue[self._split_scope(unit[0])] = dict.fromkeys(unit, False)
-        culprit = running[0] if len(running) == 1 else None
-        if culprit is None:
-            self._give_out_singly(running)
-        for other in self.assigned_work:
-            self._reschedule(other)
+        culprit = self._take_back(list(worker.held), answering=self._was_answering(node))
+        return None if culprit is None else self._ids[culprit]
+
+    def _take_back(self, unfinished: list[int], *, answering: bool) -> int | None:
+        """Queue what a dead worker held; returns the item that is blamed, which is not queued."""
+        culprit = None
+        if unfinished and not answering:
+            ran = unfinished.pop(0)
+            if self._unit(ran) is None or ran in self._died_once:
+                culprit = ran
+            else:
+                self._died_once.add(ran)
+                self._backlog.add(self._parcel([ran]))
+        runs = groupby(unfinished, key=lambda place: (self._unit(place), place > self._last_case))
+        for parcel in reversed([self._parcel(list(places)) for _, places in runs]):
+            self._backlog.put_back(parcel)
         return culprit
 
-    def _give_out_singly(self, items: Sequence[str]) -> None:
-        self._split.update(items)
-        self._alone.update(label for item in items if (label := self._label(item)) is not None)
-        self.workqueue.update({item: {item: False} for item in items})
+    def _feed(self, *nodes: Any) -> None:  # noqa: ANN401 - xdist has no public types
+        """Give each worker that is nearly done a parcel, in turns, until all hold enough or nothing is left."""
+        while nodes:
+            nodes = tuple(node for node in nodes if self._give(node, self._workers[node]))
+        if self._differing and self._backlog and not self._given_up:
+            self._given_up = all(node.shutting_down for node in self._workers) and self._collections_differ()
 
+    def _give(self, node: Any, worker: Worker) -> bool:  # noqa: ANN401 - xdist has no public types
+        """Send one parcel to a worker that is nearly done, or shut it down; returns whether it was sent one."""
+        if not worker.collected or node.shutting_down or len(worker.held) > NEARLY_DONE:
+            return False
+        parcel = self._backlog.take(self._weights_for(worker), self._chunk)
+        if parcel is None:
+            node.shutdown()
+            return False
+        try:
+            node.send_runtest_some(list(parcel.items))
+        except OSError:  # it is dead, and xdist is about to say so
+            self._backlog.put_back(parcel)
+            return False
+        worker.held.update(dict.fromkeys(parcel.items))
+        worker.weights = parcel.weights or worker.weights
+        worker.past_cases = worker.past_cases or parcel.items[0] > self._last_case
+        return True
 
-def label_in(nodeid: str, labels: Collection[str]) -> str | None:
-    """The case label that a node id's parameter part is, starts with or ends with; None where there is none."""
-    _, bracket, rest = nodeid.partition("[")
-    if not bracket:
-        return None
-    whole = rest.removesuffix("]")
-    if whole in labels:
-        return whole
-    parts = whole.split("-")
-    tails = ("-".join(parts[start:]) for start in range(1, len(parts)))
-    heads = ("-".join(parts[:end]) for end in range(len(parts) - 1, 0, -1))
-    return next((part for part in (*tails, *heads) if part in labels), None)
+    def _weights_for(self, worker: Worker) -> str | None:
+        waiting = self._backlog.cases
+        if worker.past_cases or not waiting:
+            return None
+        if worker.weights in waiting:
+            return worker.weights
+        at_work = Counter(other.weights for node, other in self._workers.items() if not node.shutting_down)
+        return max(waiting, key=lambda weights: (not at_work[weights], waiting[weights] / (at_work[weights] + 1)))
+
+    @property
+    def _chunk(self) -> int:
+        left, workers = self._backlog.others, len(self._workers)
+        share = 1 if left <= NEARLY_DONE * workers else max(NEARLY_DONE, left // (CHUNKS_PER_WORKER * workers))
+        return min(share, self.config.getoption("maxschedchunk") or share)

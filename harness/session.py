@@ -2,31 +2,51 @@
 
 import importlib.util
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from harness.engine import Engine
+from harness.batching import rows_cap, token_budget
+from harness.engine import DEFAULT_ROWS, Engine, Limit, Rules
 from harness.errors import MissingExtra, StoreError
+from harness.flights import bury
 from harness.options import Settings
+from harness.pinning import gpus_for, pin, pin_specs
 from harness.planning import Planner, Sources, runtime_of
-from harness.records import Case, Hardware
+from harness.records import Case, Cell, Hardware
 from harness.registry.catalog import find_hardware, load_catalog
 from harness.registry.machine import fits, this_machine
 from harness.results import case_results, rescore
-from harness.store import Store, check_store
+from harness.secrets import clean_records, learn
+from harness.store import Store
+from harness.storefile import StoreFile, check_store
 from harness.study import Study, build_study
 from harness.studyfile import read_study
 
 REPORT_PACKAGES = ("pandas", "pyarrow", "scipy")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """This process among those of its run: `owner` is RUN/NAME, `sharers` share one memory with it, itself included.
+
+    `last_words` tells the user, past pytest, why the process ends at once.
+    """
+
+    owner: str = "run/main"
+    sharers: int = 1
+    last_words: Callable[[str], None] = print
+
+
 class Session:
     """A run as one process sees it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, process: Process | None = None) -> None:
         """Nothing is read or opened yet."""
         self.settings = settings
+        self.process = process or Process()
         self.answered = 0
         self.uncounted = False
         self._engine: Engine | None = None
@@ -35,7 +55,9 @@ class Session:
     def study(self) -> Study:
         """The study under the settings' selection."""
         file, base = read_study(self.settings.study, self.settings.project.root)
-        return build_study(file, self.settings.selection, base)
+        study = build_study(file, self.settings.selection, base)
+        learn(*(cell.model.options for cell in study.cells))
+        return study
 
     @cached_property
     def hardware(self) -> Hardware:
@@ -48,11 +70,44 @@ class Session:
         """The engine over the store, opened at first use."""
         if self._engine is None:
             os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-            self._engine = Engine(self.study, Store(self.settings.store), rerun=self.settings.rerun)
+            self._engine = Engine(self.study, Store(self.settings.store), self._rules())
         return self._engine
 
-    def check(self, *, weights: bool) -> None:
+    def _rules(self) -> Rules:
+        return Rules(
+            owner=self.process.owner,
+            rerun=self.settings.rerun,
+            flip_check=self.settings.flip_check,
+            answer_timeout_s=self.settings.answer_timeout_s,
+            limit_of=None if self.study.batch_size else self._limit,
+            last_words=self.process.last_words,
+        )
+
+    def _limit(self, cell: Cell) -> Limit:
+        """What fits this process's part of the memory; a model that is not run here has its own number."""
+        if cell.model.provider != "transformers":
+            return Limit(rows=cell.model.batch_size or DEFAULT_ROWS)
+        rows = rows_cap(self.hardware)
+        runtime = runtime_of(self.study, cell)
+        tokens = token_budget(cell.model, runtime, self.hardware, sharers=self.process.sharers, rows=rows)
+        return Limit(rows=rows, tokens=tokens)
+
+    def has_died(self, owner: str) -> bool:
+        """Witness that a process has ended; returns whether it was loading or answering then."""
+        if not self.settings.store.exists():
+            return False
+        file = StoreFile(self.settings.store)
+        try:
+            return bury(file, owner, witnessed=True)
+        finally:
+            file.close()
+
+    def check(self, *, weights: bool, workers: int = 0) -> None:
         """Find every mistake that can be found before a question is asked; nothing is written.
+
+        Args:
+            weights: whether the models are needed.
+            workers: how many processes will be started on this machine.
 
         Raises:
             HarnessError: the first thing that is wrong.
@@ -65,6 +120,7 @@ class Session:
             self._check_report_folder()
         if weights:
             self._check_weights(study, hardware)
+            pin(workers, os.environ, self._gpus, share=self.settings.share_gpu)
 
     def _check_weights(self, study: Study, hardware: Hardware) -> None:
         sources = Sources(study)
@@ -72,6 +128,24 @@ class Session:
             if cell.model.provider == "transformers":
                 fits(cell.model, hardware, runtime_of(study, cell))
             sources.of(cell)
+
+    @cached_property
+    def _gpus(self) -> tuple[str, ...]:
+        """The GPUs that workers get one each of."""
+        local = [cell for cell in self.study.cells if cell.model.provider == "transformers"]
+        return gpus_for([runtime_of(self.study, cell) for cell in local], os.environ)
+
+    def pin(self, specs: Iterable[Any]) -> None:
+        """Give each worker that xdist will start its GPU and its share of the cores.
+
+        Raises:
+            HarnessError: there are more workers than GPUs, and they may not be shared.
+        """
+        pin_specs(specs, os.environ, self._gpus, share=self.settings.share_gpu)
+
+    def sharers(self, workers: int) -> int:
+        """How many of that many workers share one memory: all, or those on one GPU."""
+        return max(1, -(-workers // max(1, len(self._gpus))))
 
     @property
     def report_folder(self) -> Path:
@@ -98,9 +172,9 @@ class Session:
         """Build what all processes read, before they start."""
         Planner(self.study, Sources(self.study)).warm()
 
-    def select(self, groups: Iterable[Sequence[Case]], *, start_share: float = 0.0) -> None:
-        """Say which cases are answered together, and how far into a group this process begins."""
-        self.engine.select(groups, start_share=start_share)
+    def select(self, groups: Iterable[Sequence[Case]]) -> None:
+        """Say which cases are answered together."""
+        self.engine.select(groups)
 
     def rescore(self) -> int:
         """Compute every score of every stored answer again; returns how many answers were scored."""
@@ -115,7 +189,7 @@ class Session:
         self._check_report_folder()
         study, settings, sources = self.study, self.settings, Sources(self.study)
         with Store(settings.store) as store:
-            results = case_results(study, Planner(study, sources), store, study.cases)
+            results = clean_records(case_results(study, Planner(study, sources), store, study.cases))
         target = Target(
             run=self.run_name,
             folder=self.report_folder,

@@ -45,7 +45,10 @@ DEFAULT_METRICS = ("exact_match", "f1", "contains", "answer_words", "value_accur
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """Everything that a run asks, of which models, and how it is judged; the same in every process."""
+    """Everything that a run asks, of which models, and how it is judged; the same in every process.
+
+    `batch_size` is None where it follows from the memory.
+    """
 
     name: str
     seed: int
@@ -72,6 +75,7 @@ def build_study(file: StudyFile, selection: Selection, base: Path) -> Study:
     datasets = _datasets(file, selection, base)
     cells = _cells(file, selection, base)
     retriever = _retriever(file)
+    batch_size = selection.batch_size or file.runtime.batch_size
     return Study(
         name=file.study.name,
         seed=file.study.seed,
@@ -86,7 +90,7 @@ def build_study(file: StudyFile, selection: Selection, base: Path) -> Study:
         decoding=_decoding(file),
         templates={name: find_template(file.decoding.prompt, data.shots, base=base) for name, data in datasets.items()},
         runtime=_runtime(file, selection),
-        batch_size=selection.batch_size or file.runtime.batch_size,
+        batch_size=None if batch_size == "auto" else batch_size,
     )
 
 

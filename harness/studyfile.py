@@ -76,7 +76,7 @@ class RuntimeTable(Table):
     device: str = "auto"
     quantisation: Literal["fp32", "bf16", "fp16", "8bit", "4bit"] | None = None
     trust_remote_code: bool = False
-    batch_size: Annotated[int, Field(ge=1, le=4096)] | None = None
+    batch_size: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
 
 
 class StudyFile(Table):

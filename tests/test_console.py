@@ -60,6 +60,7 @@ class Terminal:
     def __init__(self, place: object = Path("t.py")) -> None:
         self.currentfspath = place
         self.isatty = True
+        self._tw = SimpleNamespace(fullwidth=80, width_of_current_line=0)
 
     def get_plugin(self, _: str) -> object:
         return self
@@ -74,22 +75,24 @@ class Terminal:
     def global_and_fixture_disabled(self):
         return nullcontext()
 
-    def ensure_newline(self) -> None:
-        if self.currentfspath:
-            sys.stdout.write("\n")
-            self.currentfspath = None
-
     def flush(self) -> None:
         sys.stdout.flush()
 
-    def write(self, text: str, *, flush: bool = False) -> None:
-        sys.stdout.write(text)
-        assert flush, "the label must stand before the next letter"
 
-
-def screen(text: str) -> list[str]:
-    """What stands on a terminal after `text`."""
-    return [re.split(r"\r\x1b\[K", line)[-1] for line in text.split("\n")]
+def screen(text: str) -> str:
+    """What stands on a line of a terminal after `text`: of ERASE, SAVE and RESTORE the meanings."""
+    line, place, saved = "", 0, 0
+    for part in re.split("(\x1b\\[K|\x1b7|\x1b8)", text):
+        if part == console.ERASE:
+            line = line[:place]
+        elif part == console.SAVE:
+            saved = place
+        elif part == console.RESTORE:
+            place = saved
+        else:
+            line = line[:place] + part + line[place + len(part) :]
+            place += len(part)
+    return line.rstrip()
 
 
 @pytest.fixture
@@ -99,38 +102,47 @@ def clock(monkeypatch):
     return now
 
 
-def test_progress_shows_the_rate_from_the_end_of_the_first_batch(clock, capsys):
-    show = ProgressLine(Terminal())
-    show(4, 100, "m:rag")
-    assert screen(capsys.readouterr().out)[-1] == "m:rag: 4/100 answered"
+def test_progress_shows_what_there_is_to_wait_for(clock, capsys):
+    line = ProgressLine(Terminal())
+    line.show(0, 100, "m:rag")
+    told = capsys.readouterr().out
+    assert screen(told) == " m:rag: 0/100 answered"
+    line.clear()
     clock[0] += 8
-    show(8, 100, "m:rag")
-    assert screen(capsys.readouterr().out)[-1] == "m:rag: 8/100 answered, 0.5/s, 3:04 left"
+    line.show(4, 100, "m:rag")
+    assert screen(told + capsys.readouterr().out) == " m:rag: 4/100 answered, 0.5/s, 3:12 left"
 
 
-def test_progress_leaves_no_letter_lost(capsys):
-    sys.stdout.write("t.py cw")
-    show = ProgressLine(Terminal())
-    show(1, 2, "m:rag")
-    show(2, 2, "m:rag")
-    sys.stdout.write("bb")
-    assert screen(capsys.readouterr().out) == ["t.py cw", "m:rag bb"]
+def test_progress_leaves_no_letter_lost_and_itself_no_letter(capsys):
+    line = ProgressLine(Terminal())
+    for letters in ("t.py cw", "bb"):
+        sys.stdout.write(letters)
+        line.show(1, 2, "m:rag")
+        line.clear()
+    assert screen(capsys.readouterr().out) == "t.py cwbb"
 
 
-def test_progress_in_a_verbose_run_leaves_the_line_to_pytest(capsys):
-    terminal = Terminal("t.py::test[a] ")
-    show = ProgressLine(terminal)
-    show(2, 2, "m:rag")
-    assert screen(capsys.readouterr().out) == ["", ""]
-    assert terminal.currentfspath is None
+def test_progress_never_wraps(capsys):
+    terminal = Terminal()
+    terminal._tw.width_of_current_line = 70
+    ProgressLine(terminal).show(1, 2, "a-long-name-of-a-model:rag")
+    assert len(screen(capsys.readouterr().out)) <= 9
 
 
-def test_a_cell_answered_again_begins_anew(capsys):
-    show = ProgressLine(Terminal())
-    show(2, 2, "m:rag")
+def test_a_cell_answered_again_begins_anew(clock, capsys):
+    line = ProgressLine(Terminal())
+    line.show(0, 2, "m:rag")
+    clock[0] += 5
     capsys.readouterr()
-    show(1, 5, "m:rag")
-    assert screen(capsys.readouterr().out)[-1] == "m:rag: 1/5 answered"
+    line.show(1, 5, "m:oracle")
+    assert screen(capsys.readouterr().out) == " m:oracle: 1/5 answered"
+
+
+def test_last_words_go_to_standard_error(capfd):
+    console.speaker()("no answer within 5 s")
+    assert capfd.readouterr().err == (
+        "\npytest-scaling: no answer within 5 s: this process ends, what was answered is kept\n"
+    )
 
 
 def test_progress_is_for_terminals():

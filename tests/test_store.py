@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from harness.errors import StoreError
 from harness.records import Answer, Score
-from harness.store import APPLICATION_ID, VERSION, Request, ScoreRow, Store, check_store, digest
+from harness.store import Request, ScoreRow, Store, digest
+from harness.storefile import APPLICATION_ID, VERSION, check_store
 
 
 def request(key: str = "k") -> Request:
@@ -64,10 +65,50 @@ def test_the_newest_answer_counts_and_the_older_one_stays(tmp_path):
     assert rows == [("old",), ("new",)]
 
 
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=9), st.integers(0, 4))
+def test_the_first_of_two_processes_keeps_the_answer(tmp_path_factory, asked, older):
+    path = tmp_path_factory.mktemp("store") / "s.sqlite"
+    with Store(path) as store:
+        for number in range(older):
+            store.add_answers([(request("abc"[number % 3]), answer("old"))], [None])
+        seen = store.last_answer_id()
+        kept = [
+            store.add_answers([(request(key), answer(str(n)))], [None], unless_after=seen)[0]
+            for n, key in enumerate(asked)
+        ]
+        assert [place.ours for place in kept] == [key not in asked[:n] for n, key in enumerate(asked)]
+        found = store.answers(dict.fromkeys(asked))
+        assert {key: found[key].answer.text for key in asked} == {key: str(asked.index(key)) for key in asked}
+        assert {key: found[key].id for key in asked} == {key: kept[n].id for n, key in enumerate(asked)}
+
+
+def test_an_answer_that_came_second_keeps_no_loss(tmp_path):
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add_answers([(request(), answer(reference_nll=1.0))], ["gold"])
+        store.add_answers([(request(), answer(reference_nll=2.0))], ["gold"], unless_after=0)
+        assert store.answers({"k": "gold"})["k"].answer.reference_nll == 1.0
+
+
+def test_a_store_of_version_1_is_taken_over_with_its_answers(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.add_answers([(request(), answer())], [None])
+    connection = sqlite3.connect(path)
+    for table in ("processes", "in_flight", "deaths", "flip_checks"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    with Store(path) as store:
+        kept_id = store.answers({"k": None})["k"].id
+        store.add_flip_check(kept_id, "no")
+        assert store.flip_checks([kept_id]) == {kept_id: "no"}
+    assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (VERSION,)
+
+
 def test_a_failure_is_told_and_is_no_answer(tmp_path):
     with Store(tmp_path / "s.sqlite") as store:
         ids = store.add_answers([(request(), answer("", error="boom"))], ["gold"])
-        assert ids == (0,)
+        assert ids == (None,)
         assert store.answers({"k": "gold"}) == {}
         assert store.failures(["k", "other"]) == {"k": "boom"}
 
@@ -93,7 +134,7 @@ def test_a_loss_that_cannot_be_measured_is_known_as_such(tmp_path):
 
 def test_scores_are_kept_by_gold_and_version(tmp_path):
     with Store(tmp_path / "s.sqlite") as store:
-        (row,) = store.add_answers([(request(), answer())], [None])
+        row = store.add_answers([(request(), answer())], [None])[0].id
         old = ScoreRow(answer_id=row, gold="g", score=Score(metric="f1", version=1, value=0.5))
         new = ScoreRow(answer_id=row, gold="g", score=Score(metric="f1", version=2, value=None, reason="no data"))
         store.add_scores([old, new, old])
@@ -237,19 +278,19 @@ class Busy:
 
 def test_the_change_to_wal_waits_for_others(tmp_path):
     with Store(tmp_path / "s.sqlite") as store:
-        connection, store._connection = store._connection, Busy(store._connection, 2)
-        store._use_wal()
-        assert store._connection.times == 0
-        store._connection = connection
+        connection, store.file._connection = store.file._connection, Busy(store.file._connection, 2)
+        store.file._use_wal()
+        assert store.file._connection.times == 0
+        store.file._connection = connection
 
 
 def test_the_change_to_wal_does_not_wait_for_ever(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.store.BUSY_TIMEOUT_S", -1.0)
+    monkeypatch.setattr("harness.storefile.BUSY_TIMEOUT_S", -1.0)
     with Store(tmp_path / "s.sqlite") as store:
-        connection, store._connection = store._connection, Busy(store._connection, 2)
+        connection, store.file._connection = store.file._connection, Busy(store.file._connection, 2)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
-            store._use_wal()
-        store._connection = connection
+            store.file._use_wal()
+        store.file._connection = connection
 
 
 @pytest.mark.parametrize(
@@ -310,7 +351,7 @@ def test_a_very_long_answer_is_kept(tmp_path):
 
 def test_a_reason_with_lone_surrogates_does_not_lose_the_score(tmp_path):
     with Store(tmp_path / "s.sqlite") as store:
-        (row,) = store.add_answers([(request(), answer())], [None])
+        row = store.add_answers([(request(), answer())], [None])[0].id
         store.add_scores(
             [ScoreRow(answer_id=row, gold="g", score=Score(metric="f", version=1, value=None, reason="\ud800"))]
         )
@@ -324,7 +365,7 @@ def test_a_store_below_a_file_is_refused_before_the_run(tmp_path):
 
 
 def test_a_store_in_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.store.os.access", lambda *_: False)
+    monkeypatch.setattr("harness.storefile.os.access", lambda *_: False)
     with pytest.raises(StoreError, match="cannot be written"):
         check_store(tmp_path / "deep/s.sqlite")
 

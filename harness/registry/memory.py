@@ -52,6 +52,21 @@ class MemoryEstimate:
         return self.weights_gb + self.kv_cache_gb + self.activations_gb
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryRates:
+    """What a model takes once loaded, and what each token and each row of a batch add to it.
+
+    `weights_gb` and `source` are those of MemoryEstimate; the rest is in bytes. A token counts in every row, padding
+    too.
+    """
+
+    weights_gb: float
+    cache_bytes_per_token: int
+    activation_bytes_per_token: int
+    logit_bytes_per_row: int
+    source: Literal["shape", "measured", "parameters"]
+
+
 def estimate_memory(
     model: ModelSpec, quantisation: Quantisation, *, context_tokens: int, batch_size: int
 ) -> MemoryEstimate:
@@ -72,17 +87,35 @@ def estimate_memory(
         SizeUnknown: nothing is known to estimate from.
         ValueError: `context_tokens` or `batch_size` is below 1.
     """
-    if quantisation not in WEIGHT_BYTES:
-        raise UnknownName("quantisation", quantisation, WEIGHT_BYTES)
     if context_tokens < 1 or batch_size < 1:
         raise ValueError(f"context_tokens {context_tokens} and batch_size {batch_size} must be at least 1")
-    weights_gb, shape, source = _weights(model, quantisation)
-    tokens, width = context_tokens * batch_size, 4 if quantisation == "fp32" else 2
-    rows = 4 * shape.hidden_size + 2 * shape.intermediate_size + 2 * shape.attention_heads * shape.head_dim
+    rates, tokens = memory_rates(model, quantisation), context_tokens * batch_size
+    activations = rates.activation_bytes_per_token * tokens + rates.logit_bytes_per_row * batch_size
     return MemoryEstimate(
+        weights_gb=rates.weights_gb,
+        kv_cache_gb=rates.cache_bytes_per_token * tokens / GB,
+        activations_gb=activations / GB + RUNTIME_GB,
+        source=rates.source,
+    )
+
+
+def memory_rates(model: ModelSpec, quantisation: Quantisation) -> MemoryRates:
+    """The terms of `estimate_memory`, which says where they come from.
+
+    Raises:
+        UnknownName: no such quantisation.
+        SizeUnknown: nothing is known to estimate from.
+    """
+    if quantisation not in WEIGHT_BYTES:
+        raise UnknownName("quantisation", quantisation, WEIGHT_BYTES)
+    weights_gb, shape, source = _weights(model, quantisation)
+    width = 4 if quantisation == "fp32" else 2
+    rows = 4 * shape.hidden_size + 2 * shape.intermediate_size + 2 * shape.attention_heads * shape.head_dim
+    return MemoryRates(
         weights_gb=weights_gb,
-        kv_cache_gb=2 * shape.layers * shape.kv_heads * shape.head_dim * tokens * width / GB,
-        activations_gb=(rows * tokens * width + 4 * batch_size * shape.vocab_size) / GB + RUNTIME_GB,
+        cache_bytes_per_token=2 * shape.layers * shape.kv_heads * shape.head_dim * width,
+        activation_bytes_per_token=rows * width,
+        logit_bytes_per_row=4 * shape.vocab_size,
         source=source,
     )
 

@@ -1,0 +1,150 @@
+"""Putting a batch to the cell's model: loaded once, marked as in flight, watched, and halved when it fails."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+
+from harness.errors import HarnessError
+from harness.flights import Flights
+from harness.loaded import Loaded
+from harness.planning import Planned, Sources
+from harness.providers.base import Provider
+from harness.records import Answer, Cell
+from harness.study import Study
+from harness.watchdog import Watchdog
+
+LOADS_MOST = 2
+NO_ANSWER = "the provider returned fewer answers than prompts"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a batch came back without all of its answers; the exception itself would keep the batch's memory."""
+
+    reason: str
+    out_of_memory: bool
+
+
+def failed(reason: str) -> Answer:
+    """The answer that was not given."""
+    return Answer(text="", prompt_tokens=0, output_tokens=0, latency_s=0.0, finish_reason="error", error=reason)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Torch's own error on a GPU, its plain RuntimeError on a CPU; told apart without importing torch."""
+    return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
+
+
+class Asker:
+    """Asks the models of a study, one of which it holds."""
+
+    def __init__(self, study: Study, sources: Sources, flights: Flights, watchdog: Watchdog | None) -> None:
+        """Nothing is loaded yet; without a watchdog a request may take for ever."""
+        self.loaded = Loaded()
+        self._study = study
+        self._sources = sources
+        self._flights = flights
+        self._watchdog = watchdog
+        self._rows: dict[str, int] = {}
+
+    def provider(self, cell: Cell) -> Provider:
+        """The cell's model, loaded; another one that this process held is freed first.
+
+        Raises:
+            HarnessError: it cannot be loaded, or processes of this run died of loading it.
+        """
+        source = self._sources.of(cell)
+        if self.loaded.holds(source):
+            return self.loaded.of(source)
+        key = f"load:{source.fingerprint}"
+        if self._flights.deaths_in_run(key) >= LOADS_MOST:
+            self.loaded.refuse(source, f"{LOADS_MOST} processes died while they loaded it: is there enough memory?")
+            return self.loaded.of(source)
+        self._flights.begin([key])
+        try:
+            return self.loaded.of(source)
+        finally:
+            self._flights.end([key])
+
+    def ask(self, batch: Sequence[Planned]) -> Iterator[tuple[list[Planned], list[Answer]]]:
+        """Answers as they come, part by part; each part is in flight until its answers are kept.
+
+        What is left of a batch that fails goes on in halves, down to the one at fault. Where memory ran out, later
+        batches of the cell are cut to half of what did not fit.
+        """
+        if not batch:
+            return
+        try:
+            provider = self.provider(batch[0].case.cell)
+        except HarnessError as error:
+            yield list(batch), [failed(str(error))] * len(batch)
+            return
+        waiting = self._pieces(batch)
+        while waiting:
+            piece = waiting.pop(0)
+            answers, trouble = self._attempt(provider, piece)
+            left = piece[len(answers) :]
+            if left and (trouble is None or len(piece) == 1):
+                answers += [failed(NO_ANSWER if trouble is None else trouble.reason)] * len(left)
+            elif left and trouble is not None:
+                if trouble.out_of_memory:
+                    self._rows[batch[0].case.cell.label] = max(1, len(piece) // 2)
+                middle = (len(left) + 1) // 2
+                waiting = [half for half in (left[:middle], left[middle:]) if half] + waiting
+            yield piece[: len(answers)], answers
+
+    def ask_alone(self, plan: Planned) -> Answer:
+        """The answer to one prompt by itself, that is not to be kept as the question's own."""
+        try:
+            answers, trouble = self._attempt(self.provider(plan.case.cell), [plan])
+        except HarnessError as error:
+            return failed(str(error))
+        self._flights.end([plan.key])
+        return answers[0] if answers else failed(NO_ANSWER if trouble is None else trouble.reason)
+
+    def losses(self, batch: Sequence[Planned]) -> list[float | None]:
+        """The loss of each prompt's reference.
+
+        Raises:
+            HarnessError: the model could not be loaded, or could not measure them.
+        """
+        provider = self.provider(batch[0].case.cell)
+        try:
+            with self._in_flight(batch):
+                found = list(provider.reference_nll([plan.prompt for plan in batch]))
+        except Exception as error:
+            raise HarnessError(f"{type(error).__name__}: {error}") from error
+        self._flights.end([plan.key for plan in batch])
+        return found
+
+    def _pieces(self, batch: Sequence[Planned]) -> list[list[Planned]]:
+        """The batch, cut to what once fitted the memory."""
+        size = self._rows.get(batch[0].case.cell.label, len(batch))
+        return [list(batch[start : start + size]) for start in range(0, len(batch), size)]
+
+    def _attempt(self, provider: Provider, batch: Sequence[Planned]) -> tuple[list[Answer], Trouble | None]:
+        """The answers that came, in order, and what kept the others from coming."""
+        answers: list[Answer] = []
+        prompts = [plan.prompt for plan in batch]
+        try:
+            with self._in_flight(batch):
+                for answer in islice(provider.generate(prompts, self._study.decoding), len(batch)):
+                    answers.append(answer)  # noqa: PERF402 - those before an error are kept
+        except Exception as error:  # noqa: BLE001 - whatever a model raises is that prompt's failure, told and counted
+            return answers, Trouble(f"{type(error).__name__}: {error}", _is_out_of_memory(error))
+        return answers, None
+
+    @contextmanager
+    def _in_flight(self, batch: Sequence[Planned]) -> Iterator[None]:
+        """Mark the batch, and watch the time; the marks go with the answers, or here when there are none."""
+        keys = [plan.key for plan in batch]
+        count, label = len(batch), batch[0].case.cell.label
+        what = f"a question of {label}" if count == 1 else f"one of {count} questions of {label}"
+        self._flights.begin(keys)
+        try:
+            with self._watchdog.watch(what) if self._watchdog is not None else nullcontext():
+                yield
+        except BaseException:
+            self._flights.end(keys)
+            raise

@@ -1,0 +1,83 @@
+"""Which cases are answered together, and which weights must be loaded for them: the same in every process."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.records import Case, Cell
+
+UNITS_PER_WORKER = 4
+SMALLEST_UNIT = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """Cases of one cell that one process answers together.
+
+    `weights` is the same for units that one loaded model can answer: the model's name, then the condition's own
+    precision and adapter where it has them.
+    """
+
+    label: str
+    weights: str
+
+
+def units(cases: Sequence[Case], workers: int) -> Mapping[str, Unit]:
+    """The unit of each case, by the case's label: a cell, or a shard of it; in linear time.
+
+    The same cases and number of workers give the same units in every process. With one worker or none a unit is a
+    whole cell. With more, a cell that is larger than a worker's share of all cases / UNITS_PER_WORKER is cut, so that
+    no worker is left with a long last unit: into runs of its cases whose sizes differ by at most one, none of them
+    smaller than SMALLEST_UNIT, which still makes batches. No cases: no units.
+    """
+    cells: dict[str, list[Case]] = {}
+    for case in cases:
+        cells.setdefault(case.cell.label, []).append(case)
+    largest = max(SMALLEST_UNIT, -(-len(cases) // (workers * UNITS_PER_WORKER))) if workers > 1 else len(cases)
+    return {label: unit for members in cells.values() for label, unit in _shards(members, largest)}
+
+
+def _shards(members: Sequence[Case], largest: int) -> Iterable[tuple[str, Unit]]:
+    cell, size = members[0].cell, len(members)
+    shards = max(1, min(-(-size // largest), size // SMALLEST_UNIT))
+    made = [Unit(label=f"{cell.label}/{number}", weights=weights_of(cell)) for number in range(shards)]
+    return ((case.label, made[place * shards // size]) for place, case in enumerate(members))
+
+
+def weights_of(cell: Cell) -> str:
+    """What has to be loaded to answer the cell, as a name: two cells with the same name share one loaded model."""
+    quantisation, adapter = cell.condition.quantisation or "", cell.condition.adapter
+    own = quantisation if adapter is None else f"{quantisation}+{adapter}"
+    return f"{cell.model.name}@{own}" if own else cell.model.name
+
+
+def groups(cases: Iterable[Case], unit_of: Mapping[str, Unit]) -> list[list[Case]]:
+    """The given cases, gathered by unit, in order.
+
+    Raises:
+        KeyError: a case has no unit.
+    """
+    gathered: dict[str, list[Case]] = {}
+    for case in cases:
+        gathered.setdefault(unit_of[case.label].label, []).append(case)
+    return list(gathered.values())
+
+
+def case_of(item: object) -> Case | None:
+    """The case that a pytest item was made for; None for any other item."""
+    found = getattr(getattr(item, "callspec", None), "params", {}).get("case")
+    return found if isinstance(found, Case) else None
+
+
+def label_in(nodeid: str, labels: Collection[str]) -> str | None:
+    """The case label that is a node id's parameter part, or a run of its parameters; None where there is none.
+
+    Parameters are joined by "-", which a label may hold as well; of several labels that fit, the longest is meant.
+    """
+    _, _, test = nodeid.partition("::")
+    whole = test.partition("[")[2].removesuffix("]")
+    if whole in labels:
+        return whole
+    parts = whole.split("-")
+    lengths = range(len(parts) - 1, 0, -1)
+    runs = ("-".join(parts[at : at + length]) for length in lengths for at in range(len(parts) - length + 1))
+    return next((run for run in runs if run in labels), None)

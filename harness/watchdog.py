@@ -1,0 +1,40 @@
+"""A time limit for requests to a model in this process: code that hangs cannot be told to stop, its process can."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+EXIT_CODE = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watchdog:
+    """Ends the process when a request takes longer than `limit_s`.
+
+    `last_words` is called first, from a thread of its own, with the reason in one line. Code that never gives Python's
+    lock back cannot be ended this way.
+    """
+
+    limit_s: float
+    last_words: Callable[[str], None]
+
+    @contextmanager
+    def watch(self, what: str) -> Iterator[None]:
+        """Watch the block; `what` names it in the reason."""
+        done = threading.Event()
+        thread = threading.Thread(target=self._wait, args=(done, what), name="answer-timeout", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _wait(self, done: threading.Event, what: str) -> None:
+        if done.wait(self.limit_s):
+            return
+        with suppress(Exception):
+            self.last_words(f"no answer to {what} within {self.limit_s:g} s")
+        os._exit(EXIT_CODE)
