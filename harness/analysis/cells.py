@@ -93,7 +93,10 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellSummary:
-    """Everything the first report says of one cell; a quantity that no answer reports is None."""
+    """Everything the first report says of one cell; a quantity that no answer reports is None.
+
+    `params_b` is None unless it is finite and above 0.
+    """
 
     cell: str
     model: str
@@ -174,6 +177,11 @@ def answered_rows(cases: "DataFrame") -> NDArray[np.bool_]:
     return (outcomes.notna() & ~outcomes.isin(UNANSWERED)).to_numpy(dtype=np.bool_)
 
 
+def is_size(params_b: float) -> bool:
+    """Whether a number of parameters can stand on an axis of sizes: finite and above 0."""
+    return bool(np.isfinite(params_b)) and params_b > 0
+
+
 def cluster_names(cases: "DataFrame") -> list[str]:
     """The cluster of each case, apart per data set; a question without a cluster is one of its own."""
     own = "question " + cases["question_id"]
@@ -190,7 +198,7 @@ def _cell(tables: CaseTables, cases: "DataFrame", details: "DataFrame") -> CellS
     return CellSummary(
         cell=label,
         model=str(first["model"]),
-        params_b=None if np.isnan(size) else size,
+        params_b=size if is_size(size) else None,
         tier=None if cases["tier"].isna().iloc[0] else str(first["tier"]),
         condition=str(first["condition"]),
         repeat=int(first["repeat"]),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.analysis.audit import differing_questions
 from harness.analysis.cells import answered_rows, cluster_names, correct_rows
 from harness.analysis.distributions import generator
 from harness.analysis.frame import CaseTables
@@ -26,6 +27,7 @@ class Comparison:
     none; `dropped` counts the other planned ones. `missing_wrong` counts every missing answer as wrong, and is None
     when none is missing or no question was planned in both. Repeats are averaged per question first. `adjusted` is the
     p-value of `answered` over its family: all comparisons over all questions, or all those by task; None without p.
+    `refused` says why the two conditions are no pair; nothing is then compared, and no task either.
     """
 
     model: str
@@ -36,13 +38,39 @@ class Comparison:
     answered: Paired | None
     missing_wrong: Paired | None
     adjusted: Adjusted | None = None
+    refused: str | None = None
 
 
 def compare_conditions(tables: CaseTables, run: RunInfo) -> tuple[Comparison, ...]:
-    """Every other condition against direct, per model: over all questions first, then per task if there are several."""
-    made = [found for _, cases in tables.cases.groupby("model", sort=False) for found in _of_model(cases, run)]
+    """Every other condition against direct, per model: over all questions first, then per task if there are several.
+
+    Cells are paired by data set and question id, never by row; see `pair_refusal` for the pairs that are not compared.
+    """
+    marked = tables.cases.assign(scorer=tables.details["scorer"], question_hash=tables.details["question_hash"])
+    made = [found for _, cases in marked.groupby("model", sort=False) for found in _of_model(cases, run)]
     families = {by_task: iter(_family(made, by_task=by_task)) for by_task in (False, True)}
     return tuple(replace(found, adjusted=next(families[found.task is not None])) for found in made)
+
+
+def pair_refusal(cases: "DataFrame") -> str | None:
+    """Why cells cannot be paired question by question, or None when they can.
+
+    They can when every cell was asked the same questions (data set, id, text and gold answers), each judged by one
+    metric of one version; a case without an answer was asked all the same.
+
+    Args:
+        cases: the rows of at least one cell, with the case columns, `scorer` and `question_hash`.
+    """
+    asked = cases.groupby(["dataset", "question_id"], sort=True)["cell"].nunique()
+    reasons = []
+    if partly := int((asked < cases["cell"].nunique()).sum()):
+        reasons.append(f"questions not asked in every cell: {partly} of {len(asked)}")
+    if unlike := differing_questions(cases, cases["question_hash"]):
+        reasons.append(f"text or gold answers differ under one id: {len(unlike)} of {len(asked)}, first {unlike[0]!r}")
+    if judged := differing_questions(cases, cases["scorer"]):
+        scorers = ", ".join(sorted(cases["scorer"][cases["question_id"].isin(judged)].dropna().unique()))
+        reasons.append(f"questions judged by different metrics or versions: {len(judged)} of {len(asked)} ({scorers})")
+    return "; ".join(reasons) or None
 
 
 def _family(made: list[Comparison], *, by_task: bool) -> list[Adjusted | None]:
@@ -57,13 +85,31 @@ def _of_model(cases: "DataFrame", run: RunInfo) -> Iterator[Comparison]:
     model = str(cases["model"].iloc[0])
     tasks = sorted(cases["task"].dropna().unique())
     for condition, arm in arms.items():
-        if condition != BASELINE:
+        if condition == BASELINE:
+            continue
+        if refused := pair_refusal(cases[cases["condition"].isin([condition, BASELINE])]):
+            yield _refused((model, condition), len(arm.index.union(arms[BASELINE].index)), refused)
+        else:
             both = arm.merge(arms[BASELINE], how="outer", left_index=True, right_index=True, suffixes=("_a", "_b"))
             yield _compare(both, (model, condition, None), run)
             for task in tasks if len(tasks) > 1 else ():
                 part = both[both["task_a"].fillna(both["task_b"]) == task]
                 if len(part):
                     yield _compare(part, (model, condition, str(task)), run)
+
+
+def _refused(names: tuple[str, str], questions: int, reason: str) -> Comparison:
+    model, condition = names
+    return Comparison(
+        model=model,
+        condition=condition,
+        baseline=BASELINE,
+        task=None,
+        dropped=questions,
+        answered=None,
+        missing_wrong=None,
+        refused=reason,
+    )
 
 
 def _arm(cases: "DataFrame") -> "DataFrame":

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from harness.analysis.extras import require
 from harness.analysis.order import in_order
 from harness.analysis.run import RunInfo
+from harness.metrics.values import is_unanswerable, truth
 from harness.records import Answer, CaseResult, Question
 from harness.registry.catalog import tier
+from harness.scoring import gold_hash
+from harness.store import digest
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -53,7 +56,11 @@ DETAILS: tuple[Column, ...] = (
     ("bos_count", lambda result: _said(result, lambda answer: answer.bos_count)),
     ("finish_reason", lambda result: _said(result, lambda answer: answer.finish_reason)),
     ("answer_characters", lambda result: _said(result, lambda answer: len(answer.text.strip()))),
+    ("flipped", lambda result: None if result.flipped is None else int(result.flipped)),
+    ("gold_truth", lambda result: _gold_truth(result.case.question)),
+    ("scorer", lambda result: None if result.primary is None else result.primary.column),
 )
+HASH_DIGITS = 16  # 64 bits: a million questions do not meet by chance
 FLOATS = {"params_b", "confidence", "loss_nll", "latency_s", "cost_usd", "primary", "guess"}
 INTEGERS = {
     "repeat",
@@ -65,7 +72,17 @@ INTEGERS = {
     "truncated_passages",
     "bos_count",
     "answer_characters",
+    "flipped",
+    "gold_truth",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateMark:
+    """Which template asked: its name, and the hash that covers every field of it."""
+
+    name: str
+    hash: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -121,7 +138,10 @@ def case_frame(results: Sequence[CaseResult], *, run: RunInfo) -> "DataFrame":
 def detail_frame(results: Sequence[CaseResult], *, run: RunInfo) -> "DataFrame":
     """What the coverage ledger and the flags look at beside the case columns; rows follow `results`.
 
-    `guess` is the chance that an answer without knowledge is right, in [0, 1].
+    `guess` is the chance that an answer without knowledge is right, in [0, 1]; `flipped` is 1 or 0 where the prompt was
+    asked again by itself, `gold_truth` 1 or 0 where the gold answer says yes or no. `scorer` names the primary metric
+    as NAME@VERSION. `question_hash` covers what a question asks and accepts: equal ids with different hashes are
+    different questions. `template` and `template_hash` are those that the manifest names for the data set.
 
     Raises:
         MissingExtra: pandas is not installed.
@@ -129,8 +149,30 @@ def detail_frame(results: Sequence[CaseResult], *, run: RunInfo) -> "DataFrame":
     require("pandas", "scipy")
     from pandas import DataFrame
 
-    guesses = [_guess(result.case.question, run.gammas) for result in results]
-    return DataFrame(_columns(DETAILS, results) | {"guess": _series("guess", guesses)})
+    marks = template_marks(run, {result.case.question.dataset for result in results})
+    used = [marks.get(result.case.question.dataset) for result in results]
+    more: dict[str, Sequence[object]] = {
+        "guess": [_guess(result.case.question, run.gammas) for result in results],
+        "question_hash": _question_hashes(results),
+        "template": [None if mark is None else mark.name for mark in used],
+        "template_hash": [None if mark is None else mark.hash for mark in used],
+    }
+    return DataFrame(_columns(DETAILS, results) | {name: _series(name, values) for name, values in more.items()})
+
+
+def template_marks(run: RunInfo, datasets: Iterable[str]) -> Mapping[str, TemplateMark]:
+    """The template of each data set, as the manifest's `prompts` tell it ("DATASET: TEMPLATE" to its hash).
+
+    A data set that they do not name has none.
+    """
+    prompts = run.manifest.get("prompts")
+    known = sorted(datasets, key=len, reverse=True)  # of "a" and "a: b", the longer one owns "a: b: concise"
+    marks = {}
+    for entry, found in prompts.items() if isinstance(prompts, Mapping) else ():
+        owner = next((name for name in known if str(entry).startswith(f"{name}: ")), None)
+        if owner is not None:
+            marks[owner] = TemplateMark(name=str(entry).removeprefix(f"{owner}: "), hash=str(found))
+    return marks
 
 
 def metric_columns(cases: "DataFrame") -> tuple[str, ...]:
@@ -173,6 +215,23 @@ def storable(text: str) -> str:
 def _said(result: CaseResult, part: Callable[[Answer], object]) -> object:
     """A part of the answer; None when there is none, and when a failure left only placeholders in it."""
     return None if result.answer is None or result.answer.error is not None else part(result.answer)
+
+
+def _gold_truth(question: Question) -> int | None:
+    if question.answer_type != "boolean" or is_unanswerable(question):
+        return None
+    said = truth(question.answers[0])
+    return None if said is None else int(said)
+
+
+def _question_hashes(results: Sequence[CaseResult]) -> list[str]:
+    """The hash of each result's question; cells share the question objects, so each is hashed once."""
+    hashes: dict[int, str] = {}
+    for result in results:
+        question = result.case.question
+        if id(question) not in hashes:
+            hashes[id(question)] = digest("question 1", question.text, gold_hash(question))[:HASH_DIGITS]
+    return [hashes[id(result.case.question)] for result in results]
 
 
 def _guess(question: Question, gammas: Mapping[str, float]) -> float:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from harness.analysis.audit import PromptAudit, Rate, audit_prompts, flip_rate
 from harness.analysis.cells import CellSummary, Slice, answered_rows, summarise_cells, summarise_slices
 from harness.analysis.comparisons import Comparison, compare_conditions
-from harness.analysis.flags import Flag, find_flags
+from harness.analysis.flags import Flag, Scores, find_flags
 from harness.analysis.frame import CaseTables
 from harness.analysis.run import RunInfo
 from harness.analysis.verdicts import SURE_BELOW, alone, is_clear, is_likely, verdict
@@ -14,7 +15,8 @@ from harness.analysis.verdicts import SURE_BELOW, alone, is_clear, is_likely, ve
 class RunSummary:
     """The aggregates of one run, in the order in which they are told.
 
-    `shared_answers` counts the answers that stand in more than one case, since their prompts are the same.
+    `shared_answers` counts the answers that stand in more than one case, since their prompts are the same. `audits` has
+    one entry per cell; `flips` is the flip rate over all cells, None where no prompt was asked again.
     """
 
     info: RunInfo
@@ -24,18 +26,29 @@ class RunSummary:
     comparisons: tuple[Comparison, ...]
     flags: tuple[Flag, ...]
     shared_answers: int
+    audits: tuple[PromptAudit, ...]
+    flips: Rate | None
 
 
-def summarise(tables: CaseTables, info: RunInfo) -> RunSummary:
-    """Summarise a run: cells, slices by task and data set, comparisons within models, and flags."""
+def summarise(tables: CaseTables, info: RunInfo, again: Scores | None = None) -> RunSummary:
+    """Summarise a run: cells, slices by task and data set, comparisons within models, audits and flags.
+
+    Args:
+        tables: the results.
+        info: what else is known of the run.
+        again: the scores of cases, by label, computed again from the stored answers; without them no stored score is
+            checked.
+    """
     return RunSummary(
         info=info,
         cells=summarise_cells(tables),
         tasks=summarise_slices(tables, "task"),
         datasets=summarise_slices(tables, "dataset"),
         comparisons=compare_conditions(tables, info),
-        flags=find_flags(tables, info),
+        flags=find_flags(tables, info, again),
         shared_answers=_shared(tables),
+        audits=audit_prompts(tables),
+        flips=flip_rate(tables.details),
     )
 
 
@@ -51,7 +64,15 @@ def verdicts(summary: RunSummary) -> tuple[str, ...]:
     """
     compared = {comparison.model for comparison in summary.comparisons}
     singles = [alone(cell) for cell in summary.cells if cell.model not in compared]
-    return (*(verdict(found) for found in summary.comparisons if found.task is None), *singles)
+    return (*(told(found) for found in summary.comparisons if found.task is None), *singles)
+
+
+def told(comparison: Comparison) -> str:
+    """The sentence of a comparison: its verdict, or why its conditions are not compared."""
+    if comparison.refused is None:
+        return verdict(comparison)
+    names = f"{comparison.condition} and {comparison.baseline}"
+    return f"{comparison.model}: {names} are not compared ({comparison.refused})"
 
 
 def verdict_key(summary: RunSummary) -> tuple[str, ...]:

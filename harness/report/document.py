@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping
 
+from harness.analysis.audit import PromptAudit, Rate
 from harness.analysis.cells import CellSummary, Coverage, MetricMean, Quantity, Share, Slice
 from harness.analysis.comparisons import Comparison
 from harness.analysis.intervals import Interval
 from harness.analysis.multiplicity import Adjusted
 from harness.analysis.paired import Paired
-from harness.analysis.summary import RunSummary, task_verdicts, verdicts
-from harness.analysis.verdicts import verdict
+from harness.analysis.summary import RunSummary, task_verdicts, told, verdicts
 
 FORMAT = "pytest-scaling summary"
 VERSION = 1
@@ -22,7 +22,7 @@ def summary_json(summary: RunSummary) -> str:
 
 
 def document(summary: RunSummary) -> Json:
-    """The summary as plain values: the run and its manifest, cells, slices, comparisons, flags and verdicts."""
+    """The summary as plain values: the run and its manifest, cells, slices, comparisons, audits, flags and verdicts."""
     info = summary.info
     return {
         "format": FORMAT,
@@ -42,6 +42,8 @@ def document(summary: RunSummary) -> Json:
         "tasks": [_slice(part) for part in summary.tasks],
         "datasets": [_slice(part) for part in summary.datasets],
         "comparisons": [_comparison(found) for found in summary.comparisons],
+        "flips": _rate(summary.flips),
+        "audit": [_audit(found) for found in summary.audits],
         "flags": [{"code": flag.code, "cell": flag.cell, "message": flag.message} for flag in summary.flags],
     }
 
@@ -109,8 +111,30 @@ def _comparison(found: Comparison) -> Json:
         "answered_by_both": _paired(found.answered),
         "missing_counted_wrong": _paired(found.missing_wrong),
         "adjusted": _adjusted(found.adjusted),
-        "verdict": verdict(found),
+        "refused": found.refused,
+        "verdict": told(found),
     }
+
+
+def _audit(found: PromptAudit) -> Json:
+    return {
+        "cell": found.cell,
+        "model": found.model,
+        "condition": found.condition,
+        "repeat": found.repeat,
+        "answered": found.answered,
+        "bos_counts": {"unknown" if count is None else str(count): prompts for count, prompts in found.bos},
+        "templates": [{"name": mark.name, "hash": mark.hash} for mark in found.templates],
+        "truncated_cases": found.truncated_cases,
+        "truncated_passages": found.truncated_passages,
+        "cut": _rate(found.cut),
+        "unread": found.unread,
+        "flips": _rate(found.flips),
+    }
+
+
+def _rate(found: Rate | None) -> Json | None:
+    return None if found is None else {"numerator": found.count, **_interval(found.share)}
 
 
 def _paired(pair: Paired | None) -> Json | None:

@@ -11,6 +11,7 @@ from harness.records import CaseResult
 from harness.report.manifest import Stamps, manifest
 from harness.report.terminal import render
 from harness.report.write import write_run
+from harness.results import scores_again
 from harness.retrieval.base import build_retriever
 from harness.study import Study
 
@@ -39,7 +40,8 @@ def write_report(study: Study, results: Sequence[CaseResult], target: Target) ->
     Raises:
         HarnessError: nothing to report, packages missing, or the folder cannot be replaced.
     """
-    written = write_run(results, run_info(study, results, target), target.folder)
+    again = scores_again(study, results)
+    written = write_run(results, run_info(study, results, target), target.folder, again=again)
     place = os.path.relpath(written.folder, target.root)
     shown = place if not place.startswith("..") else str(written.folder)
     text = render(written.summary, width=target.width, colour=target.colour, places=[f"{shown}/report.md", f"{shown}/"])

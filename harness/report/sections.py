@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.analysis.cells import CellSummary, MetricMean, Slice
+from harness.analysis.cells import MetricMean, Slice
 from harness.analysis.comparisons import Comparison
 from harness.analysis.summary import RunSummary, task_verdicts, verdict_key, verdicts
 from harness.analysis.verdicts import percent, points
@@ -11,12 +11,17 @@ from harness.report.method import method_notes
 from harness.report.wording import (
     NOTHING,
     adjusted_p,
+    bos_counts,
     correct_rule,
     decimal_mean,
     direction,
+    flip_line,
     latency,
     p_value,
+    rate,
+    repeat_name,
     size,
+    template_names,
     tokens,
 )
 
@@ -66,6 +71,7 @@ def first_report(summary: RunSummary) -> Report:
         comparison_section(summary.comparisons),
         Section(title="Coverage", lines=COVERAGE_NOTES, table=coverage_table(summary), detail=True),
         Section(title="Metrics", table=metric_table(summary), detail=True),
+        audit_section(summary),
         Section(title="Method", lines=method_notes(summary)),
         Section(title="Manifest", lines=manifest_lines(info.manifest)),
     )
@@ -95,8 +101,16 @@ COMPARISON_NOTES = (
 )
 COVERAGE_NOTES = (
     (
-        "planned = answered + errored + missing; answered = correct + wrong + blank + unparsed. Of the answered: "
-        "truncated lost passages to the context window, cut ended at the token limit, refused were refusals."
+        "planned = answered + errored + missing (not asked yet, or skipped); answered = correct + wrong + blank + "
+        "unparsed. Of the answered: truncated lost passages to the context window, cut ended at the token limit, "
+        "refused were refusals."
+    ),
+)
+AUDIT_NOTES = (
+    (
+        "BOS: prompts by how many BOS tokens lead them. template: with the start of its hash. truncated: prompts that "
+        "lost passages to the context window, and how many they lost. cut: answers that ended at the token limit. "
+        "unread: answers whose text could not be read. flips: answers that differ when their prompt is asked by itself."
     ),
 )
 
@@ -108,7 +122,7 @@ def cell_table(summary: RunSummary) -> Table | None:
         (
             cell.model,
             size(cell.params_b),
-            _condition(cell),
+            repeat_name(cell.condition, cell.repeat),
             str(cell.coverage.planned),
             percent(cell.share.intent_to_test, 1),
             str(cell.coverage.blank),
@@ -172,7 +186,7 @@ def coverage_table(summary: RunSummary) -> Table | None:
     rows = tuple(
         (
             cell.model,
-            _condition(cell),
+            repeat_name(cell.condition, cell.repeat),
             *(str(getattr(cell.coverage, name)) for name in (*ledger, *within)),
             percent(cell.share.intent_to_test, 1),
             NOTHING if cell.share.complete_case is None else percent(cell.share.complete_case, 1),
@@ -189,7 +203,7 @@ def metric_table(summary: RunSummary) -> Table | None:
     rows = tuple(
         (
             cell.model,
-            _condition(cell),
+            repeat_name(cell.condition, cell.repeat),
             found.metric,
             direction(found.metric, directions),
             decimal_mean(found, interval=True),
@@ -212,6 +226,28 @@ def flag_section(summary: RunSummary) -> Section:
     return Section(title="Flags", table=Table(columns=("flag", "cell", "what"), rows=rows, names=3))
 
 
+def audit_section(summary: RunSummary) -> Section:
+    """One row per cell: what its prompts were like and how its answers ended."""
+    columns = ("model", "condition", "template", "BOS", "answered", "truncated", "cut", "unread", "flips")
+    rows = tuple(
+        (
+            found.model,
+            repeat_name(found.condition, found.repeat),
+            template_names(found.templates),
+            bos_counts(found.bos),
+            str(found.answered),
+            f"{found.truncated_cases} ({found.truncated_passages} lost)" if found.truncated_cases else "0",
+            rate(found.cut),
+            str(found.unread),
+            rate(found.flips),
+        )
+        for found in summary.audits
+    )
+    flips = () if summary.flips is None else (flip_line(summary.flips),)
+    table = Table(columns=columns, rows=rows, names=4) if rows else None
+    return Section(title="Audit", lines=(*flips, *AUDIT_NOTES) if rows else (), table=table, detail=True)
+
+
 def manifest_lines(manifest: Mapping[str, object]) -> tuple[str, ...]:
     """One line per entry of the manifest; nested ones on one line."""
     return tuple(f"{name}: {_flat(value)}" for name, value in sorted(manifest.items()))
@@ -228,6 +264,8 @@ def _flat(value: object) -> str:
 def _comparison_row(found: Comparison) -> tuple[str, ...]:
     pair = found.answered
     names = (found.model, f"{found.condition} - {found.baseline}", found.task or "all")
+    if found.refused is not None:
+        return (*names, *([NOTHING] * 6), f"not compared: {found.refused}", NOTHING)
     if pair is None:
         return (*names, "0", str(found.dropped), *([NOTHING] * 6))
     only = NOTHING if pair.only_a is None else f"{pair.only_a} / {pair.only_b}"
@@ -243,10 +281,6 @@ def _comparison_row(found: Comparison) -> tuple[str, ...]:
         interval,
         pair.p_refused or pair.p_method,
     )
-
-
-def _condition(cell: CellSummary) -> str:
-    return f"{cell.condition} #{cell.repeat + 1}" if cell.repeat else cell.condition
 
 
 def _scored(found: MetricMean) -> str:

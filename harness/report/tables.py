@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 FACTORS = ("context", "quantisation", "adapter")
-MARKS = ("answer_type", "answerable", "finish_reason", "truncated_passages", "bos_count")
+MARKS = (
+    *("answer_type", "answerable", "question_hash", "scorer", "template", "template_hash"),
+    *("finish_reason", "truncated_passages", "bos_count", "flipped"),
+)
 TEXTS: dict[str, Callable[[CaseResult], str | None]] = {
     "question": lambda result: result.case.question.text,
     "gold": lambda result: json.dumps(result.case.question.answers, ensure_ascii=False),
@@ -28,7 +31,10 @@ TEXTS: dict[str, Callable[[CaseResult], str | None]] = {
 
 
 def result_table(tables: CaseTables) -> "DataFrame":
-    """The case columns, the condition's factors, what marks the answer, and the texts; missing stays missing."""
+    """The case columns, the condition's factors, what marks question, prompt and answer, and the texts.
+
+    Missing stays missing.
+    """
     import pandas as pd
 
     texts = {name: pd.Series(_column(tables, text), dtype="string") for name, text in TEXTS.items()}

@@ -6,10 +6,11 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from harness.analysis.cells import CellSummary
+from harness.analysis.flags import Flag
 from harness.analysis.summary import RunSummary, task_verdicts, verdict_key, verdicts
 from harness.analysis.verdicts import percent
 from harness.report.escape import plain
-from harness.report.wording import correct_rule, latency, size, tokens
+from harness.report.wording import correct_rule, flip_line, latency, repeat_name, size, tokens
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -63,11 +64,22 @@ def _parts(summary: RunSummary, width: int, places: Sequence[str]) -> "Iterator[
     yield _line("", width)
     yield _table(summary.cells)
     yield _line(LEGEND, width, "dim")
-    for flag in summary.flags[:FLAGS_MOST]:
-        yield _line(f"{flag.code} {flag.cell or 'run'}: {flag.message}", width, "yellow")
-    if len(summary.flags) > FLAGS_MOST:
-        yield _line(f"{len(summary.flags) - FLAGS_MOST} more flags in report.md", width, "yellow")
+    yield from (_line(text, width, "yellow") for text in _flags(summary.flags))
+    if summary.flips is not None:
+        yield _line(flip_line(summary.flips), width)
     yield from (_line(place, width) for place in places)
+
+
+def _flags(flags: Sequence[Flag]) -> Iterator[str]:
+    """One line per code, with the first cell that has it and how many more do."""
+    by_code: dict[str, list[Flag]] = {}
+    for flag in flags:
+        by_code.setdefault(flag.code, []).append(flag)
+    for found in list(by_code.values())[:FLAGS_MOST]:
+        more = f" (and {len(found) - 1} more in report.md)" if len(found) > 1 else ""
+        yield f"{found[0].code} {found[0].cell or 'run'}: {found[0].message}{more}"
+    if len(by_code) > FLAGS_MOST:
+        yield f"{sum(map(len, list(by_code.values())[FLAGS_MOST:]))} more flags in report.md"
 
 
 def _verdicts(summary: RunSummary, width: int) -> "Iterator[Text]":
@@ -101,11 +113,10 @@ def _table(cells: Sequence[CellSummary]) -> "Table":
 
 
 def _row(cell: CellSummary) -> tuple[tuple[str, str], ...]:
-    condition = f"{cell.condition} #{cell.repeat + 1}" if cell.repeat else cell.condition
     return (
         (cell.model, ""),
         (size(cell.params_b), ""),
-        (condition, ""),
+        (repeat_name(cell.condition, cell.repeat), ""),
         (str(cell.coverage.planned), ""),
         (percent(cell.share.intent_to_test, 1), "bold"),
         (str(cell.coverage.blank), ""),

@@ -1,17 +1,21 @@
 """Numbers as they are read: rounded here and nowhere before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf
 
+from harness.analysis.audit import Rate
 from harness.analysis.cells import CellSummary, MetricMean
+from harness.analysis.frame import TemplateMark
 from harness.analysis.multiplicity import Adjusted
 from harness.analysis.paired import Paired
 from harness.analysis.run import RunInfo
+from harness.analysis.verdicts import percent
 from harness.metrics.table import METRICS
 
 NOTHING = "-"
 LEAST_P = 0.001
 LEAST_S = 0.1
+HASH_SHOWN = 12
 SHORT = {"Benjamini-Hochberg": "BH"}
 
 
@@ -24,6 +28,11 @@ def size(params_b: float | None) -> str:
         if shown >= 1:
             return f"{shown:g}{unit}"
     return f"{params_b * 1e6:.3g}K"
+
+
+def repeat_name(condition: str, repeat: int) -> str:
+    """A condition with the number of its repeat, counted from 1, after the first: "rag", "rag #2"."""
+    return f"{condition} #{repeat + 1}" if repeat else condition
 
 
 def tokens(cell: CellSummary) -> str:
@@ -83,6 +92,33 @@ def direction(metric: str, directions: Mapping[str, bool]) -> str:
     """Which way a metric is better, or nothing where it is neither."""
     higher = directions.get(metric.rpartition("@")[0])
     return NOTHING if higher is None else ("higher" if higher else "lower")
+
+
+def flip_line(flips: Rate) -> str:
+    """How many answers change when their prompt is asked alone: "flips: 1 of 40 answers differ at batch size 1 …"."""
+    differ = "answer differs" if flips.share.n == 1 else "answers differ"
+    return f"flips: {flips.count} of {flips.share.n} {differ} at batch size 1 ({_in_percent(flips)})"
+
+
+def rate(found: Rate | None) -> str:
+    """A count among all with its share: "1 of 40, 2.5 % [0.4, 12.9]"."""
+    return NOTHING if found is None else f"{found.count} of {found.share.n}, {_in_percent(found)}"
+
+
+def bos_counts(counts: Sequence[tuple[int | None, int]]) -> str:
+    """Prompts by leading BOS tokens: "1: 39, 2: 1, unknown: 4"."""
+    shown = (f"{'unknown' if bos is None else bos}: {prompts}" for bos, prompts in counts)
+    return ", ".join(shown) or NOTHING
+
+
+def template_names(marks: Sequence[TemplateMark]) -> str:
+    """Templates with the start of their hashes: "concise (0f3a9b21c4de)"."""
+    return ", ".join(f"{mark.name} ({mark.hash[:HASH_SHOWN]})" for mark in marks) or NOTHING
+
+
+def _in_percent(found: Rate) -> str:
+    shown, _, interval = percent(found.share, 1).partition(" ")
+    return f"{shown} % {interval}".rstrip()
 
 
 def _probability(p: float) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.analysis.extras import require
+from harness.analysis.flags import Scores
 from harness.analysis.frame import CaseTables, gather
 from harness.analysis.order import cells_of
 from harness.analysis.run import RunInfo
@@ -41,8 +42,10 @@ def summarise_run(results: Iterable[CaseResult], info: RunInfo) -> RunSummary:
     return summarise(_gathered(results, info), info)
 
 
-def write_run(results: Iterable[CaseResult], info: RunInfo, folder: Path) -> Written:
+def write_run(results: Iterable[CaseResult], info: RunInfo, folder: Path, *, again: Scores | None = None) -> Written:
     """Write the report of a run into `folder`, which is replaced as a whole.
+
+    `again` are scores of cases, by label, computed again from the stored answers, to check the stored ones.
 
     The bytes depend on results and info alone: not on the order of the results, nor on time or place.
 
@@ -53,7 +56,7 @@ def write_run(results: Iterable[CaseResult], info: RunInfo, folder: Path) -> Wri
     """
     require("pandas", "pyarrow", "scipy")
     tables = _gathered(results, info)
-    summary = summarise(tables, info)
+    summary = summarise(tables, info, again)
     with replaced(folder) as partial:
         _write(tables, summary, partial)
         files = sorted(path.relative_to(partial).as_posix() for path in partial.rglob("*") if path.is_file())

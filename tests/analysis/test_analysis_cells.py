@@ -113,6 +113,11 @@ def test_an_unknown_size_stays_unknown() -> None:
     assert (cell.params_b, cell.tier) == (None, None)
 
 
+@pytest.mark.parametrize("params_b", [0.0, -1.0, inf])
+def test_a_size_that_no_model_can_have_is_none(params_b: float) -> None:
+    assert summary_of([make_result(make_cell(params_b=params_b), make_question(0), "correct")]).params_b is None
+
+
 def test_truncated_cut_and_refused_answers_are_counted() -> None:
     results = [
         make_result(make_cell(), make_question(0), "wrong", truncated_passages=2),

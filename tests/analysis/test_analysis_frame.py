@@ -133,6 +133,61 @@ def test_the_chance_of_a_guess_follows_the_question(question: object, expected: 
     assert detail_frame(results, run=make_info(1, gammas={"easy": 0.1}))["guess"].tolist() == [expected]
 
 
+FLIPPED = (True, False, None)
+
+
+def details_of(*results: CaseResult, **changes: object) -> pd.DataFrame:
+    return detail_frame(results, run=make_info(len(results), **changes))
+
+
+def test_a_flip_is_one_or_zero_and_missing_where_it_was_not_checked() -> None:
+    results = [replace(each, flipped=FLIPPED[i]) for i, each in enumerate(make_cell_results(["wrong"] * 3))]
+    assert details_of(*results)["flipped"].tolist() == [1, 0, pd.NA]
+
+
+def test_the_template_of_the_manifest_stands_beside_each_question_of_its_data_set() -> None:
+    results = [make_result(make_cell(), make_question(i, dataset=name), "wrong") for i, name in enumerate("ab")]
+    row = details_of(*results, manifest={"prompts": {"a: concise": "f00"}})[["template", "template_hash"]]
+    assert row.iloc[0].tolist() == ["concise", "f00"]
+    assert row.iloc[1].isna().all()
+
+
+def test_the_scorer_is_the_primary_metric_with_its_version() -> None:
+    found = details_of(*make_cell_results(["correct", "unparsed", "error", None]))["scorer"]
+    assert found.isna().tolist() == [False, False, True, True]
+    assert set(found.dropna()) == {"value_accuracy@1"}
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({}, True),
+        ({"task": "other", "cluster": "d", "id": "q9", "dataset": "other", "tags": ("t",)}, True),
+        ({"text": "How?"}, False),
+        ({"answers": ("2",)}, False),
+        ({"tolerance": 0.5}, False),
+        ({"gold_passages": ("p2",)}, False),
+    ],
+)
+def test_the_question_hash_covers_what_is_asked_and_accepted(change: dict[str, object], same: bool) -> None:
+    questions = [make_question(1), make_question(1, **change)]
+    first, second = details_of(*[make_result(make_cell(), each, "wrong") for each in questions])["question_hash"]
+    assert (first == second) is same
+    assert len(first) == 16
+
+
+@pytest.mark.parametrize(("gold", "expected"), [(("yes",), 1), (("False",), 0), (("maybe",), None), ((), None)])
+def test_the_gold_truth_is_that_of_answerable_yes_or_no_questions(gold: tuple[str, ...], expected: int | None) -> None:
+    question = make_question(1, answers=gold, answer_type="boolean", answerable=bool(gold))
+    found = details_of(make_result(make_cell(), question, "wrong"))["gold_truth"]
+    assert found.dropna().tolist() == ([] if expected is None else [expected])
+
+
+def test_a_text_that_reads_as_a_truth_has_none() -> None:
+    question = make_question(1, answers=("yes",), answer_type="text")
+    assert details_of(make_result(make_cell(), question, "wrong"))["gold_truth"].isna().all()
+
+
 @given(st.randoms(use_true_random=False), st.booleans())
 def test_arrival_order_and_repeated_shards_change_nothing(random: Random, twice: bool) -> None:
     results = make_run({"direct": 0.2, "rag": 0.6}, n=5, models={"big": 7.0, "tiny": 0.135, "odd": None})
@@ -165,7 +220,7 @@ def test_without_pandas_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_importing_the_analysis_loads_nothing_heavy() -> None:
-    names = "frame cells comparisons flags intervals paired summary verdicts"
+    names = "audit frame cells comparisons flags intervals paired summary verdicts"
     imports = "; ".join(f"import harness.analysis.{name}" for name in names.split())
     code = f"import sys; {imports}; print({{'pandas', 'scipy', 'torch'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,7 +11,7 @@ from harness.analysis.comparisons import Comparison, compare_conditions
 from harness.analysis.frame import gather
 from harness.analysis.summary import summarise, task_verdicts, verdict_key, verdicts
 from harness.analysis.verdicts import alone, is_clear, percent, points, verdict
-from harness.records import CaseResult
+from harness.records import CaseResult, Score
 from tests.report.made_up_runs import make_cell, make_cell_results, make_info, make_question, make_result, make_run
 
 
@@ -65,15 +65,77 @@ def test_no_common_answer_is_told_and_not_compared() -> None:
     assert verdict(found) == "tiny: rag and direct share no answered question (2 planned)"
 
 
-def test_questions_of_one_cell_alone_are_dropped() -> None:
-    found = two_cells(["correct"] * 3, ["wrong"] * 2)
-    assert (found.answered.difference.n, found.dropped, found.missing_wrong.difference.n) == (2, 1, 2)
+def refusal(rag: list[CaseResult], direct: list[CaseResult]) -> str:
+    (found,) = compare([*rag, *direct])
+    assert (found.answered, found.missing_wrong, found.adjusted, found.task) == (None, None, None, None)
+    return found.refused
 
 
-def test_cells_without_a_common_question_have_no_sensitivity() -> None:
+def test_cells_that_were_asked_different_questions_are_no_pair() -> None:
+    rag, direct = make_cell_results(["correct"] * 3, "rag"), make_cell_results(["wrong"] * 2)
+    assert refusal(rag, direct) == "questions not asked in every cell: 1 of 3"
+
+
+def test_as_many_but_other_questions_are_no_pair() -> None:
     rag = [make_result(make_cell(condition="rag"), make_question(9), "correct")]
-    (found,) = compare([*rag, *make_cell_results(["wrong"])])
-    assert (found.answered, found.missing_wrong, found.dropped) == (None, None, 2)
+    assert refusal(rag, make_cell_results(["wrong"])) == "questions not asked in every cell: 2 of 2"
+
+
+def test_one_id_in_two_data_sets_is_two_questions() -> None:
+    rag = [make_result(make_cell(condition="rag"), make_question(0, dataset="other"), "correct")]
+    assert refusal(rag, make_cell_results(["wrong"])) == "questions not asked in every cell: 2 of 2"
+
+
+def test_a_repeat_that_was_asked_less_is_no_pair() -> None:
+    repeat = [make_result(make_cell(condition="rag", repeat=1), make_question(0), "correct")]
+    rag = [*make_cell_results(["correct"] * 2, "rag"), *repeat]
+    assert refusal(rag, make_cell_results(["wrong"] * 2)) == "questions not asked in every cell: 1 of 2"
+
+
+@pytest.mark.parametrize("change", [{"text": "How long?"}, {"answers": ("12",)}, {"answerable": False}])
+def test_questions_that_share_an_id_alone_are_no_pair(change: dict[str, object]) -> None:
+    rag = [make_result(make_cell(condition="rag"), make_question(i, **change), "correct") for i in range(2)]
+    reason = "text or gold answers differ under one id: 2 of 2, first 'q0000'"
+    assert refusal(rag, make_cell_results(["wrong"] * 2)) == reason
+
+
+@pytest.mark.parametrize("other", [("value_accuracy", 2), ("exact_match", 1)])
+def test_cells_judged_in_two_ways_are_no_pair(other: tuple[str, int]) -> None:
+    newer = Score(metric=other[0], version=other[1], value=1.0)
+    rag = make_cell_results(["correct"] * 3, "rag")
+    rag[1] = replace(rag[1], primary=newer)
+    names = ", ".join(sorted(["value_accuracy@1", newer.column]))
+    reason = f"questions judged by different metrics or versions: 1 of 3 ({names})"
+    assert refusal(rag, make_cell_results(["wrong"] * 3)) == reason
+
+
+def test_every_reason_is_told() -> None:
+    rag = [make_result(make_cell(condition="rag"), make_question(i, text="How?"), "correct") for i in range(3)]
+    assert refusal(rag, make_cell_results(["wrong"] * 2)) == (
+        "questions not asked in every cell: 1 of 3; text or gold answers differ under one id: 2 of 3, first 'q0000'"
+    )
+
+
+def test_a_pair_that_is_refused_is_said_in_one_sentence() -> None:
+    results = [*make_cell_results(["correct"] * 3, "rag"), *make_cell_results(["wrong"] * 2)]
+    info = make_info(5)
+    assert verdicts(summarise(gather(results, run=info), info)) == (
+        "tiny: rag and direct are not compared (questions not asked in every cell: 1 of 3)",
+    )
+
+
+def test_a_refused_pair_leaves_the_others_and_its_tasks_out() -> None:
+    results = make_run({"direct": 0.1, "rag": 0.4, "oracle": 0.6}, n=20, tasks=("a", "b"))
+    fewer = [each for each in results if each.case.label != "tiny-rag-q0003"]
+    found = [(each.condition, each.task, each.refused is None) for each in compare(fewer)]
+    assert found == [("rag", None, False), *[("oracle", task, True) for task in (None, "a", "b")]]
+
+
+def test_cells_are_paired_by_question_and_never_by_row() -> None:
+    outcomes = ["correct", "wrong", "correct", "wrong", "wrong"]
+    direct, rag = make_cell_results(outcomes), make_cell_results(outcomes, "rag")
+    (found,) = compare([*rag[::-1], *direct])
+    assert (found.answered.only_a, found.answered.only_b) == (0, 0)
 
 
 def test_repeats_are_averaged_per_question_first() -> None:

@@ -37,6 +37,7 @@ def test_the_sections_come_in_order() -> None:
             "Against direct",
             "Coverage",
             "Metrics",
+            "Audit",
             "Method",
             "Manifest",
         ),
@@ -45,7 +46,7 @@ def test_the_sections_come_in_order() -> None:
 
 def test_sections_with_nothing_to_tell_are_left_out() -> None:
     text = shown(make_cell_results(["correct", "wrong"]))
-    assert titles(text) == ["Verdicts", "Cells", "Flags", "Coverage", "Metrics", "Method"]
+    assert titles(text) == ["Verdicts", "Cells", "Flags", "Coverage", "Metrics", "Audit", "Method"]
 
 
 def test_the_lead_counts_cases_and_says_what_correct_means() -> None:
@@ -86,6 +87,35 @@ def test_a_refused_p_value_is_told_with_its_reason() -> None:
     direct = make_cell_results(["wrong", "correct"] * 3, clusters=3)
     text = shown([*make_cell_results(["correct"] * 6, "rag", 3), *direct])
     assert "sign flips need at least 6 clusters, here 3" in section(text, "Against direct")
+
+
+def test_a_pair_that_is_refused_has_its_reason_and_no_numbers() -> None:
+    text = shown([*make_cell_results(["correct"] * 3, "rag"), *make_cell_results(["wrong"] * 2)])
+    reason = "not compared: questions not asked in every cell: 1 of 3"
+    row = f"| tiny | rag - direct | all | - | - | - | - | - | - | {reason} | - |"
+    assert row in section(text, "Against direct")
+    assert "- tiny: rag and direct are not compared (questions not asked in every cell: 1 of 3)" in text
+
+
+def test_an_audit_row_has_its_numbers() -> None:
+    results = [
+        *(make_result(make_cell(), make_question(i), "correct") for i in range(38)),
+        make_result(make_cell(), make_question(38), "unparsed", finish_reason="length", bos_count=2),
+        make_result(make_cell(), make_question(39), "wrong", truncated_passages=3, bos_count=None),
+    ]
+    checked = [replace(each, flipped=i == 5) for i, each in enumerate(results)]
+    prompts = {"made-up: concise": "0123456789abcdef"}
+    text = section(shown(checked, manifest={"prompts": prompts}), "Audit")
+    share = "1 of 40, 2.5 % [0.4, 12.9]"
+    shown_as = f"1: 38, 2: 1, unknown: 1 | 40 | 1 (3 lost) | {share} | 1 | {share} |"
+    assert f"| tiny | direct | concise (0123456789ab) | {shown_as}" in text
+    assert "- flips: 1 of 40 answers differ at batch size 1 (2.5 % [0.4, 12.9])" in text
+
+
+def test_an_audit_of_nothing_has_dashes() -> None:
+    text = section(shown(make_cell_results([None])), "Audit")
+    assert "| tiny | direct | - | - | 0 | 0 | - | 0 | - |" in text
+    assert "- flips:" not in text
 
 
 def test_coverage_adds_up_in_its_row() -> None:

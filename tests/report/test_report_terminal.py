@@ -1,5 +1,6 @@
 """The terminal table: what it shows, at which width, and that nothing hostile gets through."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -56,14 +57,45 @@ def test_flags_and_places_follow_the_table() -> None:
     assert text.index("latency") < text.index("MISSING_QUESTIONS tiny-direct: 1 of 2") < text.index("reports/made-up")
 
 
-def test_many_verdicts_and_flags_are_counted_instead() -> None:
-    models = {f"m{size}": float(size) for size in range(7)}
-    results = make_run({"direct": 0.1, "rag": 0.4, "oracle": 0.5}, n=12, models=models)
-    faults = {"bos_count": 2, "latency_s": 0.0, "output_tokens": 0}
-    broken = [replace(each, answer=replace(each.answer, **faults)) for each in results]
-    text = shown(broken)
+def test_many_verdicts_are_counted_instead() -> None:
+    models = {f"m{size}": float(size + 1) for size in range(7)}
+    text = shown(make_run({"direct": 0.1, "rag": 0.4, "oracle": 0.5}, n=12, models=models))
     assert "2 more verdicts in report.md" in text
-    assert "more flags in report.md" in text
+
+
+def test_a_flag_of_many_cells_is_one_line() -> None:
+    models = {f"m{size}": float(size + 1) for size in range(7)}
+    results = make_run({"direct": 1.0}, n=12, models=models)
+    text = shown([replace(each, answer=replace(each.answer, bos_count=2)) for each in results])
+    assert text.count("DOUBLE_BOS") == 1
+    assert "DOUBLE_BOS m0-direct: 12 of 12 prompts" in text
+    assert "(and 6 more in report.md)" in " ".join(text.split())
+
+
+def test_more_kinds_of_flags_than_fit_are_counted_instead() -> None:
+    faults = {"bos_count": 2, "latency_s": 0.0, "output_tokens": 0, "truncated_passages": 1}
+    cell = make_cell(condition="rag", params_b=None)
+    results = [make_result(cell, make_question(i), "wrong", passages=(), **faults) for i in range(10)]
+    slow = make_result(cell, make_question(10), "wrong", latency_s=99.0)
+    text = shown([*results, slow, make_result(cell, make_question(11), None)])
+    assert text.count("MISSING_QUESTIONS") == 1
+    assert "3 more flags in report.md" in text
+
+
+def test_the_flip_rate_is_told_only_where_it_was_checked() -> None:
+    results = make_cell_results(["correct"] * 40)
+    checked = [replace(each, flipped=i == 5) for i, each in enumerate(results)]
+    assert "flips: 1 of 40 answers differ at batch size 1 (2.5 % [0.4, 12.9])\n" in shown(checked)
+    assert "flips:" not in shown(results)
+    assert "flips: 0 of 1 answer differs at batch size 1 (0.0 % [0.0, 79.3])" in shown(checked[:1])
+
+
+def test_a_pair_that_is_refused_is_one_line() -> None:
+    text = shown([*make_cell_results(["correct"] * 3, "rag"), *make_cell_results(["wrong"] * 2)])
+    (line,) = re.findall(r"\* tiny: .*\n(?:  .*\n)*", text)
+    assert " ".join(line.split()) == (
+        "* tiny: rag and direct are not compared (questions not asked in every cell: 1 of 3)"
+    )
 
 
 def test_repeats_are_told_apart() -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
@@ -114,6 +115,40 @@ def numbers_in(value: object) -> list[dict[str, object]]:
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     found = [each for part in parts for each in numbers_in(part)]
     return [value, *found] if isinstance(value, dict) and {"estimate", "median"} & set(value) else found
+
+
+def test_the_summary_carries_the_audit_of_each_cell(tmp_path: Path) -> None:
+    results = [replace(each, flipped=False) for each in make_cell_results(["correct", "wrong"])]
+    write(results, tmp_path, manifest={"prompts": {"made-up: concise": "f00"}})
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    (found,) = summary["audit"]
+    assert (found["bos_counts"], found["templates"]) == ({"1": 2}, [{"name": "concise", "hash": "f00"}])
+    assert (found["cut"]["numerator"], found["cut"]["denominator"]) == (0, 2)
+    assert found["flips"] == summary["flips"]
+
+
+def test_a_refused_pair_stands_in_the_summary_with_its_reason(tmp_path: Path) -> None:
+    write([*make_cell_results(["correct"] * 3, "rag"), *make_cell_results(["wrong"] * 2)], tmp_path)
+    (found,) = json.loads((tmp_path / "summary.json").read_text())["comparisons"]
+    assert found["refused"] == "questions not asked in every cell: 1 of 3"
+    assert (found["answered_by_both"], found["adjusted"]) == (None, None)
+    assert "are not compared" in found["verdict"]
+
+
+def test_the_tables_hold_what_the_audit_counts(tmp_path: Path) -> None:
+    first, second = make_cell_results(["correct"] * 2)
+    results = [replace(first, flipped=True), second]
+    write(results, tmp_path, manifest={"prompts": {"made-up: concise": "f00"}})
+    row = rows(tmp_path / "results.csv")
+    marks = ("template", "template_hash", "bos_count", "scorer")
+    assert [row[0][name] for name in marks] == ["concise", "f00", "1", "value_accuracy@1"]
+    assert [each["flipped"] for each in row] == ["1", ""]
+    assert pd.read_parquet(tmp_path / "results.parquet")["question_hash"].nunique() == 2
+
+
+def test_a_size_that_no_model_can_have_breaks_no_file(tmp_path: Path) -> None:
+    write([make_result(make_cell(params_b=float("inf")), make_question(1), "correct")], tmp_path)
+    assert json.loads((tmp_path / "summary.json").read_text())["cells"][0]["params_b"] is None
 
 
 def test_the_summary_carries_the_manifest(tmp_path: Path) -> None:
