@@ -15,6 +15,7 @@ import typer
 from harness.errors import HarnessError, StoreError, StudyError
 from harness.options import DEFAULT_CASES, DEFAULT_STORE, Project, Settings, read_project
 from harness.records import Selection
+from harness.secrets import clean_message
 
 if TYPE_CHECKING:
     from harness.session import Session
@@ -58,7 +59,7 @@ def main() -> None:
 
 
 def _refuse(text: str) -> None:
-    sys.stderr.write(f"ERROR: {text}\n")
+    sys.stderr.write(f"ERROR: {clean_message(text)}\n")
     sys.exit(USAGE_ERROR)
 
 
@@ -222,6 +223,9 @@ def _settings(
         selection=Selection(models=names, extra_models=project.models),
         hardware=None,
         rerun=False,
+        answer_timeout_s=None,
+        flip_check=0,
+        share_gpu=False,
         run_name=None,
         store=project.root / (store or DEFAULT_STORE),
         scaling_report=reports,
@@ -262,3 +266,36 @@ def report(
     _need_store(session)
     for line in session.write_report():
         typer.echo(line)
+
+
+@app.command(name="compare")
+def compare_runs(  # noqa: PLR0913 - typer makes one option of each
+    run_a: Annotated[str, typer.Argument(help="The baseline: a report's folder, or its name under reports/.")],
+    run_b: Annotated[str, typer.Argument(help="The run that is held against it.")],
+    margin: Annotated[str | None, typer.Option("--margin", help="The loss that is borne [the baseline's].")] = None,
+    metric: Annotated[str, typer.Option("--metric", help="What is compared.")] = "correct",
+    *,
+    common: Annotated[bool, typer.Option("--common", help="Compare the questions that both were asked.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result as JSON.")] = None,
+    markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write it for a pull request.")] = None,
+) -> None:
+    """Fail when run B is worse than run A. Example: harness compare main change --margin 0.03 --metric f1.
+
+    Ends with 0 when B loses less than the margin in every cell, with 1 when it loses more in one, and with 6 when the
+    questions are too few to tell.
+    """
+    from harness.analysis.gate import Rule, exit_code, gate
+    from harness.baseline import read_margin, read_run
+    from harness.report.gate import gate_json, gate_markdown, gate_text
+
+    borne = None if margin is None else read_margin(margin)
+    root = _project().root
+    first, second = read_run(run_a, root), read_run(run_b, root)
+    found = gate(first, second, Rule(margin=first.margin if borne is None else borne, metric=metric, common=common))
+    for line in gate_text(found):
+        typer.echo(line)
+    for path, written in ((json_file, gate_json), (markdown_file, gate_markdown)):
+        if path is not None:
+            path.write_text(written(found), encoding="utf-8", newline="\n")
+    if code := exit_code(found):
+        raise typer.Exit(code)

@@ -62,6 +62,9 @@ OPTIONS = (
     Option(name="run-name", metavar="NAME", help="folder of the report under reports/, default the study's name"),
     Option(name="store", metavar="FILE", help=f"the file that keeps the answers, default {DEFAULT_STORE}"),
     Option(name="scaling-report", help="answer what is missing and write the report"),
+    Option(name="baseline", metavar="RUN", help="fail when the run is worse than this one: a report's folder or name"),
+    Option(name="margin", metavar="X", help="the loss against the baseline that is borne, default the baseline's own"),
+    Option(name="gate-metric", metavar="NAME", help="what is compared with the baseline, default the share of correct"),
     Option(name="report-dir", metavar="DIR", help="folder of the report, default reports/RUN-NAME"),
 )
 
@@ -94,6 +97,9 @@ class Settings:
     scaling_report: bool
     report_dir: Path | None
     chosen: bool
+    baseline: str | None = None
+    margin: str | None = None
+    gate_metric: str | None = None
 
 
 def read_project(root: Path) -> Project:
@@ -220,6 +226,9 @@ def read_settings(config: pytest.Config, project: Project) -> Settings:
         scaling_report=bool(values["scaling-report"]),
         report_dir=None if folder is None else config.invocation_params.dir / folder,
         chosen=chosen,
+        baseline=_text(values["baseline"]),
+        margin=_text(values["margin"]),
+        gate_metric=_text(values["gate-metric"]),
     )
 
 

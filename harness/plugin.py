@@ -18,6 +18,7 @@ SETTINGS = pytest.StashKey[Settings]()
 WORKERS = pytest.StashKey[int]()
 SPEAKER = pytest.StashKey[Callable[[str], None]]()
 WRITTEN = pytest.StashKey[list[str]]()
+COMPARED = pytest.StashKey[list[str]]()
 SCHEDULER = pytest.StashKey[Any]()
 ANSWERED = "harness_answered"
 SHARERS = "harness_sharers"
@@ -239,11 +240,27 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     except HarnessError as error:
         config.stash[WRITTEN] = [f"no report: {error}"]
         session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+    _gate(session, run)
     if hasattr(config, "workeroutput"):
         config.workeroutput[ANSWERED] = run.answered
     if session.exitstatus == pytest.ExitCode.OK and SCHEDULER in config.stash and config.stash[SCHEDULER].has_pending:
         # xdist's own status is 0 when no worker is left to run the rest
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _gate(session: pytest.Session, run: "Session") -> None:
+    """Hold a run that came to its end against the baseline; a test that failed keeps its own exit code."""
+    config = session.config
+    ended = session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+    if run.settings.baseline is None or not ended or hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    try:
+        lines, code = run.gate(width=_screen(config).get("width", 80))
+    except HarnessError as error:
+        lines, code = [f"no comparison: {error}"], int(pytest.ExitCode.USAGE_ERROR)
+    config.stash[COMPARED] = lines
+    if session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = code
 
 
 def _reports(session: pytest.Session, run: "Session") -> bool:
@@ -273,10 +290,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("unparsed answers")
         for line in unparsed_lines(unparsed):
             terminalreporter.line(line)
-    if WRITTEN in config.stash:
-        terminalreporter.section("scaling report")
-        for line in config.stash[WRITTEN]:
-            terminalreporter.line(line)
+    for title, key in (("scaling report", WRITTEN), ("comparison with the baseline", COMPARED)):
+        if key in config.stash:
+            terminalreporter.section(title)
+            for line in config.stash[key]:
+                terminalreporter.line(line)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.batching import rows_cap, token_budget
 from harness.engine import DEFAULT_ROWS, Engine, Limit, Rules
-from harness.errors import MissingExtra, StoreError
+from harness.errors import HarnessError, MissingExtra, StoreError, StudyError
 from harness.flights import bury
 from harness.options import Settings
 from harness.pinning import gpus_for, pin, pin_specs
@@ -24,6 +24,10 @@ from harness.store import Store
 from harness.storefile import StoreFile, check_store
 from harness.study import Study, build_study
 from harness.studyfile import read_study
+
+if TYPE_CHECKING:
+    from harness.analysis.gate import Rule
+    from harness.analysis.yardstick import RunCases
 
 REPORT_PACKAGES = ("pandas", "pyarrow", "scipy")
 
@@ -118,6 +122,11 @@ class Session:
         if self.settings.scaling_report:
             need_report_packages()
             self._check_report_folder()
+        if self.settings.baseline is not None:
+            need_report_packages()
+            self._baseline  # noqa: B018 - read before this run's report may replace it
+        elif self.settings.margin is not None or self.settings.gate_metric is not None:
+            raise StudyError("--margin and --gate-metric say how to compare: name the run with --baseline RUN as well")
         if weights:
             self._check_weights(study, hardware)
             pin(workers, os.environ, self._gpus, share=self.settings.share_gpu)
@@ -200,6 +209,37 @@ class Session:
             colour=colour,
         )
         return write_report(study, results, target)
+
+    @cached_property
+    def _baseline(self) -> "tuple[RunCases, Rule]":
+        """The run that this one is held against, and by what rule."""
+        from harness.analysis.gate import Rule
+        from harness.analysis.yardstick import CORRECT
+        from harness.baseline import check_baseline, read_margin, read_run
+
+        settings, root = self.settings, self.settings.project.root
+        place = str(settings.baseline)
+        margin = read_run(place, root).margin if settings.margin is None else read_margin(settings.margin)
+        rule = Rule(margin=margin, metric=settings.gate_metric or CORRECT)
+        return check_baseline(self.study, place, root, rule), rule
+
+    def gate(self, *, width: int = 80) -> tuple[list[str], int]:
+        """Hold what the store has of the study against the baseline: lines for the terminal, and the exit code.
+
+        Raises:
+            HarnessError: the runs cannot be compared, or not every case was asked.
+        """
+        from harness.baseline import gate_lines, study_run
+
+        study, sources = self.study, Sources(self.study)
+        with Store(self.settings.store) as store:
+            results = case_results(study, Planner(study, sources), store, study.cases)
+        unasked = sum(result.outcome is None for result in results)
+        if unasked:
+            raise HarnessError(f"{unasked} of {len(results)} planned cases were not asked: run the whole study")
+        weights = {cell.model.name: sources.of(cell).fingerprint for cell in study.cells}
+        baseline, rule = self._baseline
+        return gate_lines(study_run(study, results, weights=weights), baseline, rule, width=width)
 
     def close(self) -> None:
         """Free the model and close the store, also when what waits cannot be written."""

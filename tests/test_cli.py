@@ -13,7 +13,7 @@ from harness.store import Store
 from harness.study import build_study
 from harness.studyfile import read_study
 
-COMMANDS = ("models", "hardware", "fetch", "check", "init", "rescore", "report")
+COMMANDS = ("models", "hardware", "fetch", "check", "init", "rescore", "report", "compare")
 
 
 @pytest.fixture
@@ -71,6 +71,10 @@ def test_alone_it_shows_its_help(harness):
         (("rescore", "--store", "other.sqlite"), "other.sqlite"),
         (("rescore", "--store", "file"), "not a store"),
         (("report", "--study", "plantd"), "did you mean 'planted'?"),
+        (("compare", "main"), "Missing argument"),
+        (("compare", "main", "change"), "there is no run 'main': name a report's folder, or one under reports/: none"),
+        (("compare", "file", "change"), "file is a file"),
+        (("compare", "main", "change", "--margin", "wide"), "--margin 'wide' is not a number"),
     ],
 )
 def test_a_mistake_is_one_line_and_writes_nothing(harness, tmp_path, args, told):
@@ -153,6 +157,72 @@ def test_a_report_of_what_is_stored(harness, tmp_path):
     assert (code, err) == (0, "")
     assert (tmp_path / "out/report.md").is_file()
     assert "out/report.md" in out
+
+
+@pytest.fixture
+def compared(harness, tmp_path):
+    """Reports of two runs over the same questions; the second is as the first with so many right answers made wrong."""
+    pd = pytest.importorskip("pandas", reason="needs the extra [report]")
+    pytest.importorskip("pyarrow", reason="needs the extra [report]")
+
+    def run(spoilt: float, *args: str) -> tuple[int, str, str]:
+        folders = [tmp_path / "reports" / name for name in ("main", "change")]
+        for folder in folders:
+            folder.mkdir(parents=True)
+            (folder / "summary.json").write_text(json.dumps(SUMMARY))
+        table = _table(pd)
+        table.to_parquet(folders[0] / "results.parquet")
+        lost = (table.index % 100) < 100 * spoilt
+        changed = table.assign(outcome=table["outcome"].mask(lost, "wrong"), key="new " + table["key"])
+        changed.to_parquet(folders[1] / "results.parquet")
+        return harness("compare", "main", "change", *args)
+
+    return run
+
+
+SUMMARY = {
+    "format": "pytest-scaling summary",
+    "version": 1,
+    "primary": "exact_match",
+    "correct_at": 1.0,
+    "margin": 0.05,
+    "manifest": {"data": {"d": "h"}},
+}
+
+
+def _table(pd):
+    texts = {"model": "tiny", "condition": "rag", "dataset": "d", "cluster": None, "outcome": "correct"}
+    names = [f"q{at}" for at in range(200)]
+    table = pd.DataFrame(texts | {"question_id": names, "key": names, "repeat": 0, "exact_match@1": 1.0})
+    return table.astype(dict.fromkeys([*texts, "question_id", "key"], "string"))
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "code", "told"),
+    [(0.0, 0, "NO REGRESSION in 1 cell."), (0.05, 6, "UNDERPOWERED in 1 of 1 cell"), (0.3, 1, "REGRESSION in 1 of 1")],
+)
+def test_compare_ends_with_its_verdict(compared, spoilt, code, told):
+    found, out, err = compared(spoilt)
+    assert (found, err) == (code, "")
+    assert told in " ".join(out.split())
+    assert "margin 5 points" in out
+
+
+def test_compare_takes_a_margin_and_a_metric(compared):
+    found, out, _ = compared(0.3, "--margin", "0.4")
+    assert (found, "margin 40 points" in out) == (0, True)
+
+
+def test_compare_names_the_metrics_that_are_there(compared):
+    found, _, err = compared(0.0, "--metric", "f2")
+    assert (found, err.count("\n")) == (4, 1)
+    assert "has no metric 'f2': it has correct, exact_match" in err
+
+
+def test_compare_writes_files_for_programs_and_pull_requests(compared, tmp_path):
+    found, _, _ = compared(0.3, "--json", "gate.json", "--markdown", "gate.md")
+    assert json.loads((tmp_path / "gate.json").read_text())["exit_code"] == found == 1
+    assert (tmp_path / "gate.md").read_text().startswith("# Gate: change against main")
 
 
 def test_the_nearest_project_above_counts(harness, tmp_path, monkeypatch):
