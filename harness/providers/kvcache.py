@@ -37,12 +37,36 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call] # its base has 
         after = before + new.shape[-2]
         room = self.rooms[which]
         if room is None or filled is None or room.shape[-2] < after or room.data_ptr() != filled.data_ptr():
-            batch, heads, _, size = new.shape
-            room = self.rooms[which] = new.new_empty(batch, heads, after + SPARE_TOKENS, size)
+            room = self.rooms[which] = _room(new, len(new), after)
             if filled is not None and before:
                 room[..., :before, :] = filled
+        room = room[: len(new)]
         room[..., before:after, :] = new
         return room[..., :after, :]
+
+    def stack(self, layers: Sequence["Filled"]) -> None:
+        """Hold the rows of all the layers, each row's last token in the last column; before them come zeros."""
+        self.lazy_initialization(layers[0].keys, layers[0].values)
+        self.rooms = [_stacked([layer.keys for layer in layers]), _stacked([layer.values for layer in layers])]
+        width = max(layer.keys.shape[-2] for layer in layers)
+        self.keys, self.values = (room[..., :width, :] for room in self.rooms if room is not None)
+
+
+def _room(like: torch.Tensor, rows: int, tokens: int) -> torch.Tensor:
+    return like.new_empty(rows, like.shape[1], tokens + SPARE_TOKENS, like.shape[3])
+
+
+def _stacked(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    width = max(part.shape[-2] for part in parts)
+    room = _room(parts[0], sum(map(len, parts)), width)
+    first = 0
+    for part in parts:
+        lines = room[first : first + len(part)]
+        gap = width - part.shape[-2]
+        lines[..., :gap, :] = 0  # what is masked is multiplied by 0, and uninitialised memory may hold NaN
+        lines[..., gap:width, :] = part
+        first += len(part)
+    return room
 
 
 class Filled(Protocol):
@@ -70,6 +94,23 @@ def beginning(cache: DynamicCache, tokens: int, rows: int) -> DynamicCache:
     return fresh
 
 
+def stacked(parts: Sequence[DynamicCache]) -> DynamicCache:
+    """One cache of the rows of all parts, at least one, in their order; the parts are emptied.
+
+    Rows of a part that has fewer columns than the widest get zeros before their first.
+    """
+    whole = roomy_cache()
+    for number in range(len(parts[0].layers)):
+        layer = RoomyLayer()
+        held = [cast(Filled, part.layers[number]) for part in parts]
+        if held[0].is_initialized:
+            layer.stack(held)
+        whole.layers.append(layer)
+        for part in parts:
+            part.layers[number] = RoomyLayer()  # layer by layer, so that little is held twice
+    return whole
+
+
 def drop_last(cache: DynamicCache, tokens: int) -> None:
     """Forget the last `tokens` columns of every row."""
     for layer in _filled(cache):
@@ -78,10 +119,27 @@ def drop_last(cache: DynamicCache, tokens: int) -> None:
 
 
 def keep_rows(cache: DynamicCache, rows: Sequence[int]) -> None:
-    """Keep these rows, in this order; a row may be named more than once."""
+    """Keep these rows, in this order; a row may be named more than once.
+
+    Where rows from behind the last kept place only fill gaps, as `without_gaps` orders them, nothing else is copied.
+    """
+    moves = [(place, row) for place, row in enumerate(rows) if place != row]
+    in_place = all(row >= len(rows) for _, row in moves)
     for layer in _filled(cache):
-        index = torch.tensor(rows, device=layer.keys.device)
-        layer.keys, layer.values = layer.keys.index_select(0, index), layer.values.index_select(0, index)
+        if in_place:
+            for place, row in moves:
+                layer.keys[place], layer.values[place] = layer.keys[row], layer.values[row]
+            layer.keys, layer.values = layer.keys[: len(rows)], layer.values[: len(rows)]
+        else:
+            index = torch.tensor(rows, device=layer.keys.device)
+            layer.keys, layer.values = layer.keys.index_select(0, index), layer.values.index_select(0, index)
+
+
+def without_gaps(rows: Sequence[int]) -> list[int]:
+    """Ascending rows in the order that moves the fewest: the last ones fill the places of those that are not named."""
+    kept = set(rows)
+    behind = [row for row in rows if row >= len(rows)]
+    return [place if place in kept else behind.pop() for place in range(len(rows))]
 
 
 def _filled(cache: DynamicCache) -> list[Filled]:

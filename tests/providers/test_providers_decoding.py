@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -99,6 +100,45 @@ def test_a_kept_beginning_is_read_once(network_of: Callable[..., Any], monkeypat
     for rows in ([(*beginning, 1), (*beginning, 2, 2)], [(*beginning, 3), (*beginning, 4)], [(*beginning, 5)]):
         decoding.read(network, rows, start)
     assert seen == [40, 2, 1, 1]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("tokens", [1, 12, 20])
+def test_reading_a_batch_in_parts_changes_nothing(
+    family: str, tokens: int, network_of: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, references = network_of(family), ((50, 51), (99,), None, (7, 8))
+    whole = [item.ids for item in written(network, ROWS, limits(8))]
+    losses = decoding.reference_nll(network, decoding.read(network, ROWS), references)
+    monkeypatch.setattr(decoding, "READ_TOKENS_CPU", tokens)
+    assert [item.ids for item in written(network, ROWS, limits(8))] == whole
+    parted = decoding.reference_nll(network, decoding.read(network, ROWS), references)
+    assert parted == [None if loss is None else pytest.approx(loss, abs=1e-4) for loss in losses]
+
+
+def test_parts_share_a_beginning_too(network_of: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    network, beginning = network_of(), tuple(range(20, 60))
+    rows = [(*beginning, *row) for row in ROWS]
+    whole = [item.ids for item in written(network, rows, limits(8))]
+    monkeypatch.setattr(decoding, "READ_TOKENS_CPU", 10)
+    assert [item.ids for item in written(network, rows, limits(8))] == whole
+
+
+@given(lengths=st.lists(st.integers(2, 40), min_size=1, max_size=12), shared=st.integers(0, 1))
+def test_the_parts_are_the_rows_and_fit(lengths: list[int], shared: int) -> None:
+    rows = [tuple(range(length)) for length in lengths]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoding, "READ_TOKENS_CPU", 50)
+        parts = list(decoding._parts(SimpleNamespace(device=torch.device("cpu")), rows, shared))
+    assert [row for part in parts for row in part] == rows
+    assert all(len(part) == 1 or len(part) * (max(map(len, part)) - shared) <= 50 for part in parts)
+
+
+@pytest.mark.parametrize(("device", "count"), [("cpu", 3), ("cuda", 1), ("mps", 1)])
+def test_only_a_cpu_reads_in_parts(device: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "READ_TOKENS_CPU", 1)
+    model: Any = SimpleNamespace(device=torch.device(device))
+    assert len(list(decoding._parts(model, [(1, 2)] * 3, 0))) == count
 
 
 @pytest.mark.parametrize(("window", "shared"), [(None, 40), (200, 40), (60, 0)])
@@ -209,6 +249,23 @@ def test_probabilities_that_are_not_finite_end_a_row_with_an_error(network_of: C
     state.logits[1] = float("nan")
     reasons = {item.row: item.finish_reason for item in decoding.write(network, state, decoding.greedy, limits(2))}
     assert reasons == {0: "length", 1: "error", 2: "length", 3: "length"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_row_that_is_not_finite_leaves_its_neighbours_their_draws(
+    value: float, network_of: Callable[..., Any]
+) -> None:
+    network = network_of(initializer_range=0.1)
+    draws = []
+    for broken in (False, True):
+        state = decoding.read(network, ROWS)
+        state.logits = state.logits.clone()
+        if broken:
+            state.logits[1, 7] = value
+        found = decoding.write(network, state, decoding.sampler(1.0, 1.0, [1, 2, 3, 4]), limits(4))
+        draws.append({item.row: item for item in found})
+    assert draws[1][1].finish_reason == "error"
+    assert [draws[1][row].ids for row in (0, 2, 3)] == [draws[0][row].ids for row in (0, 2, 3)]
 
 
 def test_a_rows_draws_do_not_depend_on_its_neighbours(network_of: Callable[..., Any]) -> None:
