@@ -1,18 +1,30 @@
-"""Questions per second of the transformers provider against one `model.generate` call per prompt, in one process.
+"""Throughput of the embedded model: against one `model.generate` call per prompt, and of workers against one process.
 
-Both answer the same prompts of 150 to 400 tokens with the embedded model, 32 new tokens each, the same dtype and
-threads; medians of paired runs, as JSON. Run: python benchmarks/measure_throughput.py [prompts] [runs]
+All answer the same prompts of 150 to 400 tokens, at most 32 new tokens each, with the same dtype. `one_by_one` and
+`batched` are measured inside this process on the same threads, the rest as whole runs of pytest on a made-up project,
+start-up included. Runs of one round follow one another; ratios are medians over the rounds.
+
+Run: python benchmarks/measure_throughput.py [--prompts 200] [--rounds 5] [--batch 16] [--only inside|outside]
+     [--json FILE], then: pytest-benchmark compare FILE ...
 """
 
+import argparse
 import json
 import os
+import platform
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
+from pytest_benchmark.stats import Stats
 
 from harness.datasets.builtin import embedded_dataset
 from harness.prompts.catalog import find_template
@@ -22,67 +34,217 @@ from harness.providers.transformers import TransformersSource
 from harness.records import Decoding, Prompt, Runtime
 from harness.registry.catalog import find_model, load_catalog
 
+MODEL = "smollm2-135m"
+TEMPLATE = "concise"
 NEW_TOKENS = 32
-BATCH = 16
+PROMPT_TOKENS = range(150, 401)
+QUIET = ("-q", "-p", "no:randomly", "-p", "no:smoke", "-p", "no:cacheprovider")
+STUDY = f"""
+[study]
+models = ["{MODEL}"]
+[[datasets]]
+path = "questions.jsonl"
+[decoding]
+prompt = "{TEMPLATE}"
+max_new_tokens = {NEW_TOKENS}
+[runtime]
+dtype = "{{dtype}}"
+"""
+TEST_FILE = """
+import json, os
+
+def test_answer(case, answer):
+    with open(f"answers-{os.getpid()}.jsonl", "a", encoding="utf-8") as file:
+        print(json.dumps([case.question.id, answer.text]), file=file)
+"""
+
+Rounds = Mapping[str, Sequence[float]]
+"""Seconds by what was run, one per round."""
 
 
-def prompts(count: int) -> list[Prompt]:
-    """Questions over one to three neighbouring passages, asked in the chat template without worked examples."""
-    data = embedded_dataset()
-    template = find_template("concise")
-    return [
-        Prompt(
-            template=template,
-            question=data.questions[number % len(data.questions)].text,
-            passages=tuple(data.passages[(number + step) % len(data.passages)] for step in range(1 + number % 3)),
-        )
-        for number in range(count)
-    ]
+def source() -> TransformersSource:
+    return TransformersSource(find_model(load_catalog(), MODEL), Runtime())
 
 
-def batched(provider: TransformersProvider, asked: list[Prompt]) -> float:
-    started = time.perf_counter()
-    ordered = sorted(asked, key=lambda prompt: -sum(len(passage.text) for passage in prompt.passages))
-    for start in range(0, len(ordered), BATCH):
-        list(provider.generate(ordered[start : start + BATCH], Decoding(max_new_tokens=NEW_TOKENS)))
-    return time.perf_counter() - started
+def provider() -> TransformersProvider:
+    loaded = source().load()
+    assert isinstance(loaded, TransformersProvider)
+    return loaded
 
 
-def encoded(provider: TransformersProvider, asked: list[Prompt]) -> list[Encoded]:
-    found = (encode(prompt, provider.coder, provider.context_tokens) for prompt in asked)
+def encoded(loaded: TransformersProvider, prompts: Sequence[Prompt]) -> list[Encoded]:
+    found = [encode(prompt, loaded.coder, loaded.context_tokens) for prompt in prompts]
     return [coded for coded in found if isinstance(coded, Encoded)]
 
 
-def one_by_one(provider: TransformersProvider, asked: list[Prompt]) -> float:
-    started = time.perf_counter()
-    for coded in encoded(provider, asked):
+def make_prompts(loaded: TransformersProvider, count: int) -> list[Prompt]:
+    """Questions over one to three neighbouring passages; those of a length in the range, in turn."""
+    data, template = embedded_dataset(), find_template(TEMPLATE)
+    found: list[Prompt] = []
+    number = 0
+    while len(found) < count:
+        passages = [data.passages[(number + step) % len(data.passages)].text for step in range(1 + number % 3)]
+        question = data.questions[number % len(data.questions)].text
+        prompt = Prompt(template=template, question="\n\n".join([*passages, question]))
+        if len(encoded(loaded, [prompt])[0].ids) in PROMPT_TOKENS:
+            found.append(prompt)
+        number += 1
+    return found
+
+
+def batched(loaded: TransformersProvider, prompts: Sequence[Prompt], batch: int) -> None:
+    ordered = sorted(prompts, key=lambda prompt: -len(prompt.question))
+    for start in range(0, len(ordered), batch):
+        list(loaded.generate(ordered[start : start + batch], Decoding(max_new_tokens=NEW_TOKENS)))
+
+
+def one_by_one(loaded: TransformersProvider, prompts: Sequence[Prompt]) -> None:
+    for coded in encoded(loaded, prompts):
         ids = torch.tensor([coded.ids])
         with torch.inference_mode():
-            provider._loaded().generate(  # type: ignore[operator]  # noqa: SLF001 - the very same weights
+            loaded._loaded().generate(  # type: ignore[operator]  # noqa: SLF001 - the very same weights
                 input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW_TOKENS, do_sample=False
             )
-    return time.perf_counter() - started
+
+
+def write_project(folder: Path, prompts: Sequence[Prompt], dtype: str) -> None:
+    """A project whose one test answers the prompts, and keeps the answers in files of its own."""
+    lines = [
+        json.dumps({"id": f"q{number}", "question": prompt.question, "answers": ["unknown"]})
+        for number, prompt in enumerate(prompts)
+    ]
+    (folder / "benchmarks").mkdir()
+    (folder / "benchmarks" / "questions.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "benchmarks" / "study.toml").write_text(STUDY.format(dtype=dtype), encoding="utf-8")
+    (folder / "benchmarks" / "test_answers.py").write_text(TEST_FILE, encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+
+
+def read_answers(folder: Path) -> dict[str, str]:
+    """Texts by question, as the project's test kept them."""
+    files = folder.glob("answers-*.jsonl")
+    return dict(json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines())
+
+
+def project_run(
+    prompts: Sequence[Prompt], *options: str, dtype: str = "auto", one_thread: bool = False
+) -> dict[str, str]:
+    """Run pytest on the prompts in a fresh project, without a stored answer; returns the answers."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "OMP_"))}
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    with tempfile.TemporaryDirectory() as name:
+        write_project(Path(name), prompts, dtype)
+        if one_thread and cores:
+            os.sched_setaffinity(0, {min(cores)})
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", "benchmarks", *QUIET, *options],
+                cwd=name,
+                env=environment | ({"OMP_NUM_THREADS": "1"} if one_thread else {}),
+                check=False,
+                capture_output=True,
+                text=True,
+            )
+        finally:
+            if one_thread and cores:
+                os.sched_setaffinity(0, cores)
+        answers = read_answers(Path(name))
+    if done.returncode or len(answers) != len(prompts):
+        raise SystemExit(f"pytest ended with {done.returncode} and {len(answers)} answers:\n{done.stdout[-4000:]}")
+    return answers
+
+
+def rounds(count: int, runs: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]:
+    """Every run once per round, the order turned round from one round to the next."""
+    found: dict[str, list[float]] = {name: [] for name in runs}
+    for number in range(count):
+        for name in list(runs)[:: -1 if number % 2 else 1]:
+            started = time.perf_counter()
+            runs[name]()
+            found[name].append(time.perf_counter() - started)
+            print(f"round {number + 1} {name}: {found[name][-1]:.1f} s", file=sys.stderr)
+    return found
+
+
+def ratio(seconds: Rounds, name: str, other: str) -> float:
+    """How many times faster `name` is than `other`: the median over the rounds."""
+    return statistics.median(b / a for a, b in zip(seconds[name], seconds[other], strict=True))
+
+
+def statistics_of(seconds: Sequence[float]) -> dict[str, object]:
+    stats = Stats()  # type: ignore[no-untyped-call]
+    for value in seconds:
+        stats.update(value)  # type: ignore[no-untyped-call]
+    return {**stats.as_dict(), "iterations": 1}  # type: ignore[no-untyped-call]
+
+
+def save(path: Path | None, seconds: Rounds, extra: Mapping[str, object]) -> None:
+    """Write the rounds so that `pytest-benchmark compare` reads them; nothing without a path."""
+    if path is None:
+        return
+    benchmarks = [
+        {
+            **dict.fromkeys(("name", "fullname"), name),
+            **dict.fromkeys(("param", "params")),
+            "group": "throughput",
+            "options": {},
+            "extra_info": extra,
+            "stats": statistics_of(values),
+        }
+        for name, values in seconds.items()
+    ]
+    machine = {"machine": platform.machine(), "python_version": platform.python_version(), "cpu": {}, "node": ""}
+    document = {"machine_info": machine, "commit_info": {}, "benchmarks": benchmarks, "version": "5"}
+    document["datetime"] = datetime.now(UTC).isoformat()
+    path.write_text(json.dumps(document, indent=2), encoding="utf-8")
+
+
+def arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    parser.add_argument("--prompts", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
 
 
 def main() -> None:
-    count, runs = (int(value) for value in (sys.argv[1:] + ["200", "5"][len(sys.argv) - 1 :])[:2])
-    asked = prompts(count)
-    provider = TransformersSource(find_model(load_catalog(), "smollm2-135m"), Runtime()).load()
-    assert isinstance(provider, TransformersProvider)
-    lengths = [len(coded.ids) for coded in encoded(provider, asked)]
-    batched(provider, asked[:BATCH])
-    pairs = [(batched(provider, asked), one_by_one(provider, asked)) for _ in range(runs)]
-    found = {
-        "prompts": count,
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=("inside", "outside"))
+    told = arguments(parser)
+    loaded = provider()
+    prompts = make_prompts(loaded, told.prompts)
+    lengths = [len(coded.ids) for coded in encoded(loaded, prompts)]
+    extra: dict[str, object] = {
+        "prompts": len(prompts),
         "prompt_tokens": [min(lengths), max(lengths)],
         "new_tokens_at_most": NEW_TOKENS,
         "threads": torch.get_num_threads(),
-        "batched_per_s": round(count / statistics.median(one for one, _ in pairs), 3),
-        "one_by_one_per_s": round(count / statistics.median(other for _, other in pairs), 3),
-        "ratio": round(statistics.median(other / one for one, other in pairs), 3),
-        "runs": runs,
+        "batch": told.batch,
+        "rounds": told.rounds,
     }
-    print(json.dumps(found, indent=2))
+    seconds: dict[str, list[float]] = {}
+    found: dict[str, float] = {}
+    if told.only != "outside":
+        batched(loaded, prompts[: told.batch], told.batch)
+        pair = {
+            "batched": lambda: batched(loaded, prompts, told.batch),
+            "one_by_one": lambda: one_by_one(loaded, prompts),
+        }
+        seconds |= rounds(told.rounds, pair)
+        found["batched_to_one_by_one"] = ratio(seconds, "batched", "one_by_one")
+    loaded.close()
+    if told.only != "inside":
+        three: dict[str, Callable[[], object]] = {
+            "n2": lambda: project_run(prompts, "-n", "2"),
+            "n0": lambda: project_run(prompts, "-n", "0"),
+            "one_thread": lambda: project_run(prompts, "-n", "0", one_thread=True),
+        }
+        seconds |= rounds(told.rounds, three)
+        found |= {f"n2_to_{name}": ratio(seconds, "n2", name) for name in ("n0", "one_thread")}
+    per_s = {name: len(prompts) / statistics.median(values) for name, values in seconds.items()}
+    summary = {"questions_per_s": per_s, "ratios": found}
+    save(told.json, seconds, extra | summary)
+    print(json.dumps(extra | summary, indent=2))
 
 
 if __name__ == "__main__":
