@@ -88,6 +88,8 @@ class Engine:
         self._stored: dict[str, Stored] = {}
         self._errors: dict[str, str] = {}
         self._scores: list[ScoreRow] = []
+        self._kept: dict[int, list[ScoreRow]] = {}
+        self._unread: set[int] = set()
         self._rows: dict[str, int] = {}
         self._to_check = _sampled(study, self.rules.flip_check)
 
@@ -119,6 +121,14 @@ class Engine:
             HarnessError: it cannot be loaded, or processes of this run died of loading it.
         """
         return self._asker.provider(cell)
+
+    def scores(self, case: Case) -> list[ScoreRow]:
+        """What was stored of the answer's scores before this run; told once."""
+        number = self.answer_id(case)
+        if number is not None and number in self._unread:
+            self._kept.update(self.store.scores(sorted(self._unread)))
+            self._unread.clear()
+        return self._kept.pop(number, []) if number is not None else []
 
     def record(self, rows: Iterable[ScoreRow]) -> None:
         """Keep scores; written with the next flush."""
@@ -186,7 +196,9 @@ class Engine:
 
     def _look_up(self, plans: Iterable[Planned]) -> None:
         stored = self.store.answers({plan.key: plan.prompt.reference for plan in plans})
-        self._stored.update({key: kept for key, kept in stored.items() if kept.id > self._older_than})
+        found = {key: kept for key, kept in stored.items() if kept.id > self._older_than}
+        self._stored.update(found)
+        self._unread.update(kept.id for kept in found.values())
 
     def _lacks_loss(self, plan: Planned) -> bool:
         stored = self._stored.get(plan.key)

@@ -66,20 +66,25 @@ class Scorer:
             HarnessError: an unknown metric, or an own name that a metric has.
             Failed: the answer cannot be read as its prompt asked for ("unparsed").
         """
-        from harness.results import judge_answer
+        from harness.results import judge_stored
 
-        judged = judge_answer(self._engine.study, self._engine.planned(self._case), self._answer, metrics)
+        study, plan = self._engine.study, self._engine.planned(self._case)
         mine = [Score(metric=name, version=USER_VERSION, value=value) for name, value in _checked(own).items()]
-        self._keep((*judged.scores, *mine))
+        stored = self._engine.scores(self._case)
+        judged = judge_stored(study, plan, self._answer, stored, metrics)
+        wanted = {*study.metrics, *metrics, judged.primary.metric}
+        found = [score for score in judged.scores if score.metric in wanted]
+        kept = [row.score for row in stored]
+        self._keep([score for score in (*found, *mine) if score not in kept])
         self._tell(judged)
-        return {score.metric: score.value for score in (*judged.scores, *mine)}
+        return {score.metric: score.value for score in (*found, *mine)}
 
-    def _keep(self, scores: tuple[Score, ...]) -> None:
+    def _keep(self, scores: list[Score]) -> None:
         from harness.scoring import gold_hash
         from harness.store import ScoreRow
 
         row = self._engine.answer_id(self._case)
-        if row is not None:
+        if row is not None and scores:
             gold = gold_hash(self._case.question)
             self._engine.record([ScoreRow(answer_id=row, gold=gold, score=score) for score in scores])
 

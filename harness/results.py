@@ -40,7 +40,7 @@ def _unanswered(plan: Planned, failure: str | None) -> CaseResult:
 def _answered(
     study: Study, plan: Planned, stored: Stored, rows: Sequence[ScoreRow], by_itself: str | None
 ) -> CaseResult:
-    judged = judge_stored(study, plan, stored, rows)
+    judged = judge_stored(study, plan, stored.answer, rows)
     sure = confidence(judged.evidence)
     return CaseResult(
         case=plan.case,
@@ -57,14 +57,19 @@ def _answered(
     )
 
 
-def judge_stored(study: Study, plan: Planned, stored: Stored, rows: Iterable[ScoreRow]) -> Judged:
-    """The stored scores of today's metric versions and gold side; what is not stored is computed."""
+def judge_stored(
+    study: Study, plan: Planned, answer: Answer, rows: Iterable[ScoreRow], metrics: Sequence[str] = ()
+) -> Judged:
+    """The stored scores of today's metric versions and gold side.
+
+    What of the study's metrics, the named ones and the primary one is not stored is computed.
+    """
     question = plan.case.question
-    found = evidence(question, plan.prompt.template, stored.answer, plan.prompt.passages)
+    found = evidence(question, plan.prompt.template, answer, plan.prompt.passages)
     gold = gold_hash(question)
     kept = {row.score.metric: row.score for row in rows if row.gold == gold and _is_current(row.score)}
     name = primary_metric(question, study.primary)
-    missing = [metric for metric in study.metrics if metric not in kept]
+    missing = [metric for metric in (*study.metrics, *metrics) if metric not in kept]
     if name in kept and not missing:
         scores = kept
     else:

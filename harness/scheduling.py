@@ -180,6 +180,8 @@ class CellScheduling:
 
     def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:  # noqa: ANN401 - xdist has no public types
         """Take a worker's items: the first list is kept, the others are compared; a late one that differs goes home."""
+        if node not in self._workers:  # it came while xdist was shutting down, and was told to
+            return
         ids = list(collection)
         if not self._collected:
             self._ids = ids

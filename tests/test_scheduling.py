@@ -400,6 +400,14 @@ def test_a_worker_that_was_never_ready_is_unknown():
         Begun(grid(1, 1, 4)).sched.remove_node(Node("gw9"))
 
 
+def test_a_worker_that_came_while_xdist_was_shutting_down_is_let_go():
+    run = Begun(grid(1, 1, 4))
+    late = Node("gw2")
+    run.sched.add_node_collection(late, run.ids)
+    run.sched.schedule()
+    assert not late.queue
+
+
 def test_a_worker_that_died_before_it_collected_is_waited_for():
     sched = CellScheduling(config(2), None, {}, lambda _: False)
     first, dead = Node("gw0"), Node("gw1")
