@@ -125,7 +125,7 @@ def _told(request: pytest.FixtureRequest) -> Iterator[None]:
         if isinstance(error, StoreError):
             request.session.shouldstop = str(error)
         request.node.user_properties.append((OUTCOME, "error"))
-        pytest.fail(f"no answer: {shown(str(error))}", pytrace=False)
+        raise pytest.fail.Exception(f"no answer: {shown(str(error))}", pytrace=False) from None
 
 
 @pytest.fixture(scope="session")

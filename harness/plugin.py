@@ -315,6 +315,7 @@ def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
     if run is not None:
         run.warm()
         with _told():
+            run.open_store()
             run.pin(specs)
 
 

@@ -21,7 +21,7 @@ from harness.registry.machine import fits, this_machine
 from harness.results import case_results, rescore
 from harness.secrets import clean_records, learn
 from harness.store import Store
-from harness.storefile import StoreFile, check_store
+from harness.storefile import StoreFile, check_store, gone
 from harness.study import Study, build_study
 from harness.studyfile import read_study
 
@@ -177,6 +177,14 @@ class Session:
             )
         check_folder(folder, self.report_folder)
 
+    def open_store(self) -> None:
+        """Open the store once before workers do: what keeps it from being opened is told here, in one line.
+
+        Raises:
+            StoreError: it cannot be made, read or written.
+        """
+        Store(self.settings.store).close()
+
     def warm(self) -> None:
         """Build what all processes read, before they start."""
         Planner(self.study, Sources(self.study)).warm()
@@ -197,6 +205,8 @@ class Session:
 
         self._check_report_folder()
         study, settings, sources = self.study, self.settings, Sources(self.study)
+        if self.answered and not settings.store.exists():
+            raise gone(settings.store)
         with Store(settings.store) as store:
             results = clean_records(case_results(study, Planner(study, sources), store, study.cases))
         target = Target(

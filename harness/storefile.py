@@ -111,6 +111,19 @@ def _check_version(path: Path, application: int, version: int, *, is_blank: bool
         )
 
 
+def gone(path: Path) -> StoreError:
+    """What is said of a store whose file was deleted or replaced; SQLite itself would write on into the old one."""
+    return StoreError(f"store {path} was deleted or replaced while this run used it: run again to answer what it held")
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _not_a_store(path: Path) -> StoreError:
     return StoreError(f"store {path} is not a store of pytest-scaling: name another file with --store")
 
@@ -149,6 +162,7 @@ class StoreFile:
     def _prepare(self) -> None:
         self._check_tables()
         self._use_wal()
+        self._place = _place(self.path)
         with self.transaction():
             application, version = self._identity()
             wanted = (SCHEMA if application != APPLICATION_ID else "") + (SINCE_2 if version < VERSION else "")
@@ -191,6 +205,8 @@ class StoreFile:
 
         A `synced` one outlives a loss of power; any one outlives the death of its process.
         """
+        if self._place != _place(self.path):
+            raise gone(self.path)
         with _told(self.path):
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
