@@ -1,6 +1,5 @@
 """What the best of several cells scores, without the gain of having picked it on the same questions."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 
@@ -9,10 +8,13 @@ import numpy as np
 from harness.analysis.distributions import generator, t_quantile
 from harness.analysis.intervals import (
     NO_SPREAD,
+    Clusters,
     FloatArray,
     IntArray,
     Interval,
     cluster_sizes,
+    clusters_where,
+    distinct,
     mean_interval,
     share_interval,
 )
@@ -33,7 +35,7 @@ class SearchedCells:
 
     names: tuple[str, ...]
     scores: FloatArray
-    clusters: tuple[str, ...]
+    clusters: Clusters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ def cross_fit(cells: SearchedCells, *, seed: int) -> CrossFit:
     """
     kept, dropped = _complete(cells)
     n, searched = kept.scores.shape
-    groups = len(set(kept.clusters))
+    groups = distinct(kept.clusters)
     folds = 1 if searched == 1 else min(FOLDS_MOST, groups)
     seeds = 1 if searched == 1 else FOLD_SEEDS
     bare = CrossFit(searched=searched, n=n, clusters=groups, dropped=dropped, folds=folds, fold_seeds=seeds)
@@ -94,6 +96,19 @@ def cross_fit(cells: SearchedCells, *, seed: int) -> CrossFit:
     )
 
 
+def cross_fit_rows(cells: SearchedCells, *, seed: int) -> tuple[CrossFit, FloatArray]:
+    """The cross-fit and the scores behind it, shape (fold seeds, n) over all questions, NaN where one was dropped.
+
+    Arguments and errors are those of cross_fit. Without an estimate there is one row of NaN.
+    """
+    found = cross_fit(cells, seed=seed)
+    kept, _ = _complete(cells)
+    rows = np.full((found.fold_seeds if found.estimate is not None else 1, len(cells.scores)), np.nan)
+    if found.estimate is not None:
+        rows[:, np.isfinite(cells.scores).all(axis=1)] = _fitted(kept, seed)[0]
+    return found, rows
+
+
 def cross_fit_scores(cells: SearchedCells, *, seed: int) -> FloatArray:
     """Each question's score under the cells chosen without its fold, shape (fold seeds, n); (1, n) for one cell.
 
@@ -106,12 +121,12 @@ def cross_fit_scores(cells: SearchedCells, *, seed: int) -> FloatArray:
     kept, dropped = _complete(cells)
     if dropped or not len(kept.scores):
         raise ValueError(f"{dropped} of {dropped + len(kept.scores)} questions lack a score in some cell")
-    if kept.scores.shape[1] > 1 and len(set(kept.clusters)) == 1:
+    if kept.scores.shape[1] > 1 and distinct(kept.clusters) == 1:
         raise ValueError("choosing among several cells needs at least 2 clusters")
     return _fitted(kept, seed)[0]
 
 
-def averaged_interval(rows: FloatArray, clusters: Sequence[str], *, level: float = 0.95) -> Interval:
+def averaged_interval(rows: FloatArray, clusters: Clusters, *, level: float = 0.95) -> Interval:
     """The interval of a mean that is averaged over fold seeds: a t interval with the mean of the seeds' variances.
 
     That mean bounds the variance of their average. The variance of the averaged scores would not do: averaging over
@@ -127,8 +142,8 @@ def averaged_interval(rows: FloatArray, clusters: Sequence[str], *, level: float
         # a normal-theory interval fails for shares near 0 and 1, so plain right and wrong answers get a share's
         binary = bool(np.isin(rows, (0.0, 1.0)).all())
         return (share_interval if binary else mean_interval)(rows[0], clusters, level=level)
-    joint = joint_means(rows.T, clusters)
-    se = sqrt(float(np.mean(np.diag(joint.covariance))))
+    joint = joint_means(rows[:, :, None], clusters)
+    se = sqrt(float(joint.covariance[0, 0]))
     bare = Interval(
         estimate=float(rows.mean()),
         n=joint.n,
@@ -142,6 +157,14 @@ def averaged_interval(rows: FloatArray, clusters: Sequence[str], *, level: float
         return replace(bare, se=0.0, df=None, refused=f"the {joint.n} values do not spread")
     half = t_quantile((1 + level) / 2, joint.df) * se
     return replace(bare, low=bare.estimate - half, high=bare.estimate + half)
+
+
+def at_level(found: Interval, level: float) -> Interval:
+    """The t interval of the same estimate at another level, in (0, 1); a refused one stays refused."""
+    if found.se is None or found.df is None or found.refused is not None:
+        return replace(found, level=level)
+    half = t_quantile((1 + level) / 2, found.df) * found.se
+    return replace(found, level=level, low=found.estimate - half, high=found.estimate + half)
 
 
 def best_in_sample(cells: SearchedCells) -> int:
@@ -205,5 +228,5 @@ def _complete(cells: SearchedCells) -> tuple[SearchedCells, int]:
             "of which there must be at least 1"
         )
     there = np.asarray(np.isfinite(scores).all(axis=1))
-    clusters = tuple(name for name, keep in zip(cells.clusters, there, strict=True) if keep)
-    return SearchedCells(names=cells.names, scores=scores[there], clusters=clusters), int((~there).sum())
+    kept = SearchedCells(names=cells.names, scores=scores[there], clusters=clusters_where(cells.clusters, there))
+    return kept, int((~there).sum())

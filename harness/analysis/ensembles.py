@@ -1,12 +1,11 @@
 """Models that vote: members and weights chosen on some questions, judged on others, against the best single member."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from harness.analysis.intervals import FloatArray, IntArray, cluster_sizes
+from harness.analysis.intervals import Clusters, FloatArray, IntArray, cluster_sizes
 from harness.analysis.paired import Paired, paired_means
 
 FOLDS = 5
@@ -49,19 +48,13 @@ def vote(answers: ArrayLike, correct: ArrayLike, weights: ArrayLike) -> NDArray[
     power = np.asarray(weights, dtype=np.float64)
     if power.shape != (codes.shape[1],) or not (np.isfinite(power) & (power >= 0)).all():
         raise ValueError(f"there must be {codes.shape[1]} weights of at least 0")
-    if not len(power):
-        return np.zeros(len(codes))
-    voting = (codes >= 0) & (power > 0)
-    # each member's answer is backed by all who gave the same one
-    backing = np.einsum("nij,nj->ni", codes[:, :, None] == codes[:, None, :], np.where(voting, power, 0.0))
-    backing = np.where(voting, np.round(backing, 9), -1.0)
-    return np.where(voting.any(axis=1), right[np.arange(len(codes)), backing.argmax(axis=1)], 0.0)
+    return _voted(_Ballots(agree=_agreement(codes), answered=codes >= 0, right=right), power)
 
 
 def ensemble(
     answers: ArrayLike,
     correct: ArrayLike,
-    clusters: Sequence[str] | None = None,
+    clusters: Clusters | None = None,
     *,
     rng: np.random.Generator,
     fold_seeds: int = FOLD_SEEDS,
@@ -94,36 +87,64 @@ def ensemble(
     if members < 2 or used < 2:  # noqa: PLR2004 - a choice is between two, and held-out needs another fold
         reason = f"an ensemble needs 2 members and 2 clusters, here {members} and {count}"
         return Ensemble(members=members, n=n, folds=used, refused=reason)
-    ranked = [_held_out(codes, right, _deal(groups, count, used, rng)) for _ in range(fold_seeds)]
+    ballots = _Ballots(agree=_agreement(codes), answered=codes >= 0, right=right)
+    ranked = [_held_out(ballots, _deal(groups, count, used, rng)) for _ in range(fold_seeds)]
     voted, single = (np.mean([found[side] for found in ranked], axis=0) for side in (0, 1))
     sizes = np.concatenate([found[2] for found in ranked])
     taken, counts = np.unique(sizes, return_counts=True)
-    best = _choose(codes, right)
+    best = _choose(ballots)
     return Ensemble(
         members=members,
         n=n,
         folds=used,
         comparison=paired_means(voted, single, names, rng=rng),
         sizes=tuple((int(size), int(times) / len(sizes)) for size, times in zip(taken, counts, strict=True)),
-        optimism_vote=float(vote(codes, right, best).mean() - voted.mean()),
+        optimism_vote=float(_voted(ballots, best).mean() - voted.mean()),
         optimism_single=float(right.mean(axis=0).max() - single.mean()),
     )
 
 
-def _held_out(codes: IntArray, right: FloatArray, folds: IntArray) -> tuple[FloatArray, FloatArray, IntArray]:
-    voted, single, sizes = np.zeros(len(codes)), np.zeros(len(codes)), []
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Ballots:
+    """Who gave the same answer as whom, shape (n, M, M), who answered and who was right, both of shape (n, M)."""
+
+    agree: FloatArray
+    answered: NDArray[np.bool_]
+    right: FloatArray
+
+    def where(self, rows: NDArray[np.bool_]) -> "_Ballots":
+        return _Ballots(agree=self.agree[rows], answered=self.answered[rows], right=self.right[rows])
+
+
+def _agreement(codes: IntArray) -> FloatArray:
+    agree: FloatArray = ((codes[:, :, None] == codes[:, None, :]) & (codes >= 0)[:, None, :]).astype(np.float64)
+    return agree
+
+
+def _voted(ballots: _Ballots, power: FloatArray) -> FloatArray:
+    if not len(power):
+        return np.zeros(len(ballots.right))
+    voting = ballots.answered & (power > 0)
+    # each member's answer is backed by all who gave the same one
+    backing = np.where(voting, np.round(ballots.agree @ power, 9), -1.0)
+    return np.where(voting.any(axis=1), ballots.right[np.arange(len(voting)), backing.argmax(axis=1)], 0.0)
+
+
+def _held_out(ballots: _Ballots, folds: IntArray) -> tuple[FloatArray, FloatArray, IntArray]:
+    voted, single, sizes = np.zeros(len(folds)), np.zeros(len(folds)), []
     for fold in np.unique(folds):
         out = folds == fold
-        weights = _choose(codes[~out], right[~out])
-        voted[out] = vote(codes[out], right[out], weights)
-        single[out] = right[out, int(right[~out].mean(axis=0).argmax())]
+        rest = ballots.where(~out)
+        weights = _choose(rest)
+        voted[out] = _voted(ballots.where(out), weights)
+        single[out] = ballots.right[out, int(rest.right.mean(axis=0).argmax())]
         sizes.append(int(np.sum(weights > 0)))
     return voted, single, np.array(sizes, dtype=np.intp)
 
 
-def _choose(codes: IntArray, right: FloatArray) -> FloatArray:
+def _choose(ballots: _Ballots) -> FloatArray:
     """The weights, shape (M,), of the best candidate on these questions."""
-    shares = right.mean(axis=0)
+    shares = ballots.right.mean(axis=0)
     order = np.argsort(-shares, kind="stable")
     candidates = [
         weights
@@ -131,7 +152,7 @@ def _choose(codes: IntArray, right: FloatArray) -> FloatArray:
         for weights in _weights(shares, order[:size])
         if size == 1 or np.sum(weights > 0) == size
     ]
-    values = [float(vote(codes, right, weights).mean()) for weights in candidates]
+    values = [float(_voted(ballots, weights).mean()) for weights in candidates]
     return candidates[int(np.argmax(np.round(values, 9)))]
 
 

@@ -1,6 +1,6 @@
 """Confidence against competence: how far what a model claims lies from what it gets right, by model and size."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -19,7 +19,7 @@ from harness.analysis.calibration import (
     spiegelhalter,
 )
 from harness.analysis.cells import LOSS, cluster_names
-from harness.analysis.intervals import Interval, mean_interval
+from harness.analysis.intervals import Clusters, Interval, clusters_where, mean_interval
 from harness.analysis.question_table import case_scores
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class SizePoint:
     refused: str | None = None
 
 
-def confidence_gap(confidence: ArrayLike, correct: ArrayLike, clusters: Sequence[str] | None = None) -> Gap:
+def confidence_gap(confidence: ArrayLike, correct: ArrayLike, clusters: Clusters | None = None) -> Gap:
     """The paired gap with a t interval, clustered (CR2) when questions share clusters.
 
     Args:
@@ -102,7 +102,7 @@ def confidence_gap(confidence: ArrayLike, correct: ArrayLike, clusters: Sequence
         return Gap(
             n=0, left_out=left_out, distinct=0, refused=f"none of {int(answered.sum())} answers has a confidence"
         )
-    names = None if clusters is None else [name for name, there in zip(clusters, used, strict=True) if there]
+    names = None if clusters is None else clusters_where(clusters, used)
     return Gap(
         n=n,
         left_out=left_out,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from harness.analysis.distributions import generator
-from harness.analysis.intervals import FloatArray, Interval, mean_interval, share_interval
+from harness.analysis.intervals import Clusters, FloatArray, Interval, clusters_where, mean_interval, share_interval
 from harness.analysis.multiplicity import Adjusted, adjust
 from harness.analysis.paired import paired_means, paired_shares
 from harness.analysis.question_table import CORRECT, question_table
@@ -100,7 +100,7 @@ def contrast_values(scores: Mapping[int, ArrayLike], contrast: Contrast) -> Floa
 def effect(
     scores: Mapping[int, ArrayLike],
     contrast: Contrast,
-    clusters: Sequence[str] | None = None,
+    clusters: Clusters | None = None,
     *,
     rng: np.random.Generator,
 ) -> Effect:
@@ -121,7 +121,7 @@ def effect(
     if n == 0:
         return _refused(contrast, len(values), "no question was scored in all of its conditions")
     first, second = _total(scores, contrast.plus)[scored], _total(scores, contrast.minus)[scored]
-    names = None if clusters is None else [name for name, there in zip(clusters, scored, strict=True) if there]
+    names = None if clusters is None else clusters_where(clusters, scored)
     binary = len(contrast.plus) == 1 and bool(np.isin(np.concatenate([first, second]), (0.0, 1.0)).all())
     found = (paired_shares if binary else paired_means)(first, second, names, rng=rng)
     return Effect(
@@ -172,7 +172,7 @@ class _Arms:
     params_b: float | None
     column: str
     scores: Mapping[int, FloatArray]
-    clusters: tuple[str, ...]
+    clusters: Clusters
 
 
 def _arms(cases: "DataFrame", conditions: Mapping[str, int], column: str) -> _Arms:
@@ -194,7 +194,7 @@ def _of_arms(arms: _Arms, contrast: Contrast, seed: int) -> Effect:
 def _size_row(cases: "DataFrame", column: str, seed: int, conditions: Mapping[str, int]) -> SizeRow:
     arms = _arms(cases, conditions, column)
     rag, ft, synergy = (_of_arms(arms, BY_NAME[name], seed) for name in ("2-1", "3-1", "(4-3)-(2-1)"))
-    levels = {number: _level(arms.scores.get(number), arms.clusters) for number in (1, 2, 4)}
+    levels = {number: level_of(arms.scores.get(number), arms.clusters) for number in (1, 2, 4)}
     return SizeRow(
         metric=column,
         model=arms.model,
@@ -208,11 +208,12 @@ def _size_row(cases: "DataFrame", column: str, seed: int, conditions: Mapping[st
     )
 
 
-def _level(scores: FloatArray | None, clusters: Sequence[str]) -> Interval | None:
+def level_of(scores: FloatArray | None, clusters: Clusters) -> Interval | None:
+    """The share or the mean of the questions that are scored; None when none is."""
     if scores is None or not np.isfinite(scores).any():
         return None
     scored = np.isfinite(scores)
-    names = [name for name, there in zip(clusters, scored, strict=True) if there]
+    names = clusters_where(clusters, scored)
     binary = bool(np.isin(scores[scored], (0.0, 1.0)).all())
     return (share_interval if binary else mean_interval)(scores[scored], names)
 

@@ -11,6 +11,7 @@ from harness.analysis.distributions import normal_quantile, t_quantile
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
+Clusters = Sequence[str] | IntArray  # a name, or a code from 0 on, per question
 NO_SPREAD = 1e-12  # a standard error below this is rounding: the values do not spread
 
 
@@ -58,7 +59,7 @@ def iid_error(values: ArrayLike) -> StandardError:
     return StandardError(se=sqrt(squares / (len(data) * (len(data) - 1))), df=len(data) - 1, clusters=len(data))
 
 
-def clustered_error(values: ArrayLike, clusters: Sequence[str] | NDArray[np.str_]) -> StandardError:
+def clustered_error(values: ArrayLike, clusters: Clusters) -> StandardError:
     """The CR2 standard error of a mean: (1/n) sqrt(sum_g e_g^2 / (1 - n_g/n)), e_g the cluster's summed residual.
 
     Clusters of one question each give the standard error and the degrees of freedom of independent questions.
@@ -108,7 +109,7 @@ def wilson(share: float, n: float, quantile: float) -> tuple[float, float]:
     return min(max(0.0, centre - half), share), max(min(1.0, centre + half), share)
 
 
-def mean_interval(values: ArrayLike, clusters: Sequence[str] | None = None, *, level: float = 0.95) -> Interval:
+def mean_interval(values: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> Interval:
     """The mean of question scores with a t interval, clustered (CR2) when questions share clusters.
 
     Args:
@@ -141,7 +142,7 @@ def mean_interval(values: ArrayLike, clusters: Sequence[str] | None = None, *, l
     )
 
 
-def share_interval(correct: ArrayLike, clusters: Sequence[str] | None = None, *, level: float = 0.95) -> Interval:
+def share_interval(correct: ArrayLike, clusters: Clusters | None = None, *, level: float = 0.95) -> Interval:
     """The share of true values with Wilson's interval; clustered, over n_eff = n/deff with the t quantile.
 
     The design effect is max(1, SE_clustered^2 / SE_iid^2), and 1 where SE_iid is 0.
@@ -188,32 +189,51 @@ def design_effect(clustered_se: float, values: FloatArray) -> float:
     return max(1.0, (clustered_se / independent) ** 2) if independent > NO_SPREAD else 1.0
 
 
-def error_of(values: FloatArray, clusters: Sequence[str] | None) -> StandardError | str:
+def error_of(values: FloatArray, clusters: Clusters | None) -> StandardError | str:
     """The standard error that fits the data, or why there is none."""
     if len(values) == 1:
         return "one question has no standard error"
     if clusters is None:
         return iid_error(values)
-    if len(set(clusters)) == 1:
+    if distinct(clusters) == 1:
         return f"all {len(values)} questions are in one cluster"
     return clustered_error(values, clusters)
 
 
-def singletons_dropped(clusters: Sequence[str] | None) -> Sequence[str] | None:
+def singletons_dropped(clusters: Clusters | None) -> Clusters | None:
     """The clusters, or None when no two questions share one: they are then independent questions."""
-    return None if clusters is None or len(set(clusters)) == len(clusters) else clusters
+    return None if clusters is None or distinct(clusters) == len(clusters) else clusters
 
 
-def cluster_sizes(clusters: Sequence[str] | NDArray[np.str_], n: int) -> tuple[IntArray, FloatArray]:
-    """Each question's cluster as a code, shape (n,), and each cluster's size.
+def cluster_sizes(clusters: Clusters, n: int) -> tuple[IntArray, FloatArray]:
+    """Each question's cluster as a code, shape (n,), and each cluster's size; codes follow the order of the names.
 
     Raises:
         ValueError: there are not n clusters named.
     """
     if len(clusters) != n:
         raise ValueError(f"{len(clusters)} clusters for {n} values")
+    if isinstance(clusters, np.ndarray):
+        counts = np.bincount(clusters)
+        there = counts > 0
+        codes = clusters if there.all() else (np.cumsum(there) - 1)[clusters]
+        return codes, counts[there].astype(np.float64)
     _, codes, sizes = np.unique(np.asarray(clusters), return_inverse=True, return_counts=True)
     return codes, sizes.astype(np.float64)
+
+
+def distinct(clusters: Clusters) -> int:
+    """How many different clusters there are; 0 without questions."""
+    if isinstance(clusters, np.ndarray):
+        return int(np.count_nonzero(np.bincount(clusters)))
+    return len(set(clusters))
+
+
+def clusters_where(clusters: Clusters, there: NDArray[np.bool_]) -> Clusters:
+    """The clusters of the questions that are there, in their order."""
+    if isinstance(clusters, np.ndarray):
+        return clusters[there]
+    return tuple(name for name, keep in zip(clusters, there, strict=True) if keep)
 
 
 def finite(values: ArrayLike) -> FloatArray:
@@ -230,17 +250,17 @@ def finite(values: ArrayLike) -> FloatArray:
     return data
 
 
-def _no_spread(data: FloatArray, names: Sequence[str] | None) -> str:
+def _no_spread(data: FloatArray, names: Clusters | None) -> str:
     if names is None or np.ptp(data) <= NO_SPREAD:
         return f"all {len(data)} values are equal"
-    return f"all {len(set(names))} clusters have the same mean"
+    return f"all {distinct(names)} clusters have the same mean"
 
 
-def _without_interval(bare: Interval, names: Sequence[str] | None, reason: str, se: float | None = None) -> Interval:
+def _without_interval(bare: Interval, names: Clusters | None, reason: str, se: float | None = None) -> Interval:
     return Interval(
         estimate=bare.estimate,
         n=bare.n,
-        clusters=bare.n if names is None else len(set(names)),
+        clusters=bare.n if names is None else distinct(names),
         method=bare.method,
         level=bare.level,
         se=se,

@@ -1,12 +1,11 @@
 """Means of several cells on the same questions, with the covariance that their shared questions and clusters give."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from harness.analysis.intervals import FloatArray, bell_mccaffrey_df, cluster_sizes
+from harness.analysis.intervals import Clusters, FloatArray, IntArray, bell_mccaffrey_df, cluster_sizes, clusters_where
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,14 +23,16 @@ class JointMeans:
     dropped: int
 
 
-def joint_means(scores: ArrayLike, clusters: Sequence[str]) -> JointMeans:
+def joint_means(scores: ArrayLike, clusters: Clusters) -> JointMeans:
     """Column means and (1/n^2) sum_g e_g e_g' / (1 - n_g/n), e_g the cluster's summed residuals of every column.
 
     Its diagonal holds the squared standard errors of clustered_error; clusters of one question each give the sample
-    covariance over n.
+    covariance over n. Of several draws (fold seeds) the means are averaged, and so are the covariances: the covariance
+    of averaged scores would be too small, see averaged_interval.
 
     Args:
-        scores: shape (n, columns), columns >= 1; rows with a value that is not finite are dropped and counted.
+        scores: shape (n, columns) or (draws, n, columns), columns >= 1; a question with a value that is not finite is
+            dropped and counted.
         clusters: one name per question: its cluster, or the question itself when it has none.
 
     Raises:
@@ -40,22 +41,32 @@ def joint_means(scores: ArrayLike, clusters: Sequence[str]) -> JointMeans:
     Source: Bell and McCaffrey 2002, Survey Methodology 28(2), for several columns at once.
     """
     data = np.asarray(scores, dtype=np.float64)
-    if data.ndim != 2 or not data.shape[1] or len(data) != len(clusters):  # noqa: PLR2004 - questions by columns
+    drawn = data[None] if data.ndim == 2 else data  # noqa: PLR2004 - questions by columns
+    if drawn.ndim != 3 or 0 in {len(drawn), drawn.shape[2]} or drawn.shape[1] != len(clusters):  # noqa: PLR2004 - draws
         raise ValueError(f"scores of shape {data.shape} for {len(clusters)} questions, not (questions, columns)")
-    there = np.asarray(np.isfinite(data).all(axis=1))
-    kept = data[there]
-    codes, sizes = cluster_sizes([name for name, keep in zip(clusters, there, strict=True) if keep], len(kept))
+    there = np.asarray(np.isfinite(drawn).all(axis=(0, 2)))
+    kept = drawn[:, there]
+    n = kept.shape[1]
+    codes, sizes = cluster_sizes(clusters_where(clusters, there), n)
     if len(sizes) < 2:  # noqa: PLR2004 - one cluster has no spread between clusters
         raise ValueError(f"a joint covariance needs complete rows in at least 2 clusters, here {len(sizes)}")
-    residuals = kept - kept.mean(axis=0)
-    sums = np.stack([np.bincount(codes, weights=column) for column in residuals.T], axis=1)
-    n = len(kept)
-    covariance = (sums / (1 - sizes / n)[:, None]).T @ sums / n**2
+    covariance = _covariance(kept, codes, sizes)
     return JointMeans(
-        means=kept.mean(axis=0),
+        means=np.asarray(kept.mean(axis=(0, 1))),
         covariance=np.asarray((covariance + covariance.T) / 2),
         n=n,
         clusters=len(sizes),
         df=bell_mccaffrey_df(sizes),
-        dropped=len(data) - n,
+        dropped=len(there) - n,
     )
+
+
+def _covariance(scores: FloatArray, codes: IntArray, sizes: FloatArray) -> FloatArray:
+    """The mean over draws of the CR2 covariance of scores, shape (draws, n, columns)."""
+    n = len(codes)
+    residuals = scores - scores.mean(axis=1, keepdims=True)
+    starts = np.concatenate([[0], np.cumsum(sizes[:-1])]).astype(np.intp)
+    sums = np.add.reduceat(residuals[:, np.argsort(codes, kind="stable")], starts, axis=1)
+    sums /= np.sqrt(1 - sizes / n)[:, None]
+    covariance: FloatArray = np.mean(np.matmul(sums.transpose(0, 2, 1), sums), axis=0) / n**2
+    return covariance

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from harness.analysis.distributions import t_quantile
 from harness.analysis.intervals import (
     NO_SPREAD,
+    Clusters,
     FloatArray,
     Interval,
     cluster_sizes,
@@ -191,9 +192,7 @@ def prediction_powered_mean(
     return _powered_interval(bare, scores, truth, singletons_dropped(clusters))
 
 
-def _powered_interval(
-    bare: Interval, scores: FloatArray, truth: FloatArray, clusters: Sequence[str] | None
-) -> Interval:
+def _powered_interval(bare: Interval, scores: FloatArray, truth: FloatArray, clusters: Clusters | None) -> Interval:
     labelled = ~np.isnan(truth)
     n_labelled, differences = int(labelled.sum()), truth[labelled] - scores[labelled]
     units = n_labelled

@@ -1,13 +1,12 @@
 """Whether one cell matches another within a margin that was declared before the run."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from harness.analysis.intervals import FloatArray, Interval, finite, mean_interval, singletons_dropped
+from harness.analysis.intervals import Clusters, FloatArray, Interval, finite, mean_interval, singletons_dropped
 from harness.analysis.paired import tango_interval
 from harness.analysis.power import NonInferiorityPower, noninferiority_power, paired_design
 
@@ -35,9 +34,7 @@ class MarginVerdict:
     reason: str | None = None
 
 
-def margin_verdict(
-    a: ArrayLike, b: ArrayLike, clusters: Sequence[str] | None = None, *, margin: float
-) -> MarginVerdict:
+def margin_verdict(a: ArrayLike, b: ArrayLike, clusters: Clusters | None = None, *, margin: float) -> MarginVerdict:
     """Judge a - b, paired by question, against the declared margin.
 
     Args:
@@ -90,7 +87,7 @@ def standing(outer: tuple[float, float], inner: tuple[float, float], margin: flo
 
 
 def difference_interval(
-    a: ArrayLike, b: ArrayLike, clusters: Sequence[str] | None = None, *, level: float = OUTER
+    a: ArrayLike, b: ArrayLike, clusters: Clusters | None = None, *, level: float = OUTER
 ) -> Interval:
     """The interval of the mean of a - b: Tango for independent right and wrong answers, else t, CR2 when clustered.
 

@@ -8,7 +8,7 @@ from math import log2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from harness.analysis.intervals import FloatArray, IntArray, cluster_sizes
+from harness.analysis.intervals import Clusters, FloatArray, IntArray, cluster_sizes
 from harness.analysis.multiplicity import Adjusted
 from harness.analysis.paired import CLUSTERS_LEAST, DRAWS, ENUMERATED_MOST
 
@@ -37,7 +37,7 @@ class PairTest:
 
 def max_t(
     scores: ArrayLike,
-    clusters: Sequence[str] | None = None,
+    clusters: Clusters | None = None,
     *,
     rng: np.random.Generator,
     pairs: Sequence[tuple[int, int]] | None = None,

@@ -1,6 +1,5 @@
 """How much an answer changes when nothing is changed: what rerunning alone does to a difference."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harness.analysis.distributions import t_quantile
-from harness.analysis.intervals import FloatArray, Interval, mean_interval, share_interval
+from harness.analysis.intervals import Clusters, FloatArray, Interval, clusters_where, mean_interval, share_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +31,7 @@ class NoiseFloor:
     refused: str | None = None
 
 
-def noise_floor(scores: ArrayLike, clusters: Sequence[str] | None = None) -> NoiseFloor:
+def noise_floor(scores: ArrayLike, clusters: Clusters | None = None) -> NoiseFloor:
     """Flip rate, between-run variance and the noise floor of a difference, from repeats of one cell.
 
     With run means m_k over n questions: difference_sd = sqrt(2) sd(m_k), floor = t_{.975, K-1} times that, and
@@ -54,7 +53,7 @@ def noise_floor(scores: ArrayLike, clusters: Sequence[str] | None = None) -> Noi
     if repeats < 2 or not len(kept):  # noqa: PLR2004 - a flip is between two runs
         reason = f"a noise floor needs 2 runs of a question, here {repeats} of {len(kept)}"
         return NoiseFloor(n=len(kept), repeats=repeats, dropped=dropped, refused=reason)
-    names = None if clusters is None else [name for name, there in zip(clusters, whole, strict=True) if there]
+    names = None if clusters is None else clusters_where(clusters, whole)
     spread = float(np.var(kept.mean(axis=0), ddof=1))
     difference_sd = sqrt(2 * spread)
     return NoiseFloor(
@@ -68,7 +67,7 @@ def noise_floor(scores: ArrayLike, clusters: Sequence[str] | None = None) -> Noi
     )
 
 
-def batch_flip_rate(batched: ArrayLike, alone: ArrayLike, clusters: Sequence[str] | None = None) -> Interval | None:
+def batch_flip_rate(batched: ArrayLike, alone: ArrayLike, clusters: Clusters | None = None) -> Interval | None:
     """The share of questions whose answer at batch size 1 differs from the batched one; None when none ran both ways.
 
     Args:
@@ -83,11 +82,11 @@ def batch_flip_rate(batched: ArrayLike, alone: ArrayLike, clusters: Sequence[str
     if first.shape != second.shape:
         raise ValueError(f"{len(first)} batched answers against {len(second)} alone")
     both = ~(np.isnan(first) | np.isnan(second))
-    names = None if clusters is None else [name for name, there in zip(clusters, both, strict=True) if there]
+    names = None if clusters is None else clusters_where(clusters, both)
     return share_interval(first[both] != second[both], names) if both.any() else None
 
 
-def _flip_rate(table: FloatArray, clusters: Sequence[str] | None) -> Interval:
+def _flip_rate(table: FloatArray, clusters: Clusters | None) -> Interval:
     repeats = table.shape[1]
     right = table.sum(axis=1)
     flips = right * (repeats - right) / (repeats * (repeats - 1) / 2)

@@ -1,15 +1,16 @@
 """Two cells on the same questions: the paired difference, its interval and its p-value."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
 from sys import float_info
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from harness.analysis.distributions import fair_binomial_cdf, normal_quantile, t_two_sided_p
 from harness.analysis.intervals import (
+    Clusters,
     FloatArray,
     Interval,
     cluster_sizes,
@@ -21,6 +22,7 @@ from harness.analysis.intervals import (
 ENUMERATED_MOST = 20_000
 DRAWS = 9_999
 CLUSTERS_LEAST = 6
+WORD = 64  # bits drawn at once
 CHUNK = 500_000  # values drawn at once, so that memory stays in the tens of megabytes
 
 
@@ -43,7 +45,7 @@ class Paired:
 
 
 def paired_means(
-    a: ArrayLike, b: ArrayLike, clusters: Sequence[str] | None = None, *, rng: np.random.Generator, level: float = 0.95
+    a: ArrayLike, b: ArrayLike, clusters: Clusters | None = None, *, rng: np.random.Generator, level: float = 0.95
 ) -> Paired:
     """Compare two scores per question: a t interval on a - b and its p; CR2 and sign flips when clustered.
 
@@ -78,7 +80,7 @@ def paired_means(
 
 
 def paired_shares(
-    a: ArrayLike, b: ArrayLike, clusters: Sequence[str] | None = None, *, rng: np.random.Generator, level: float = 0.95
+    a: ArrayLike, b: ArrayLike, clusters: Clusters | None = None, *, rng: np.random.Generator, level: float = 0.95
 ) -> Paired:
     """Compare two truth values per question: Tango's interval and the mid-p McNemar test; clustered as paired_means.
 
@@ -158,7 +160,7 @@ def sign_flip_p(sums: ArrayLike, rng: np.random.Generator) -> tuple[float | None
     """Two-sided p of the summed differences under sign flips of whole clusters, or None and why there is none.
 
     Enumerated when 2^G <= 20,000; else (b + 1)/(B + 1) over 9,999 draws. Clusters with equal absolute sums are drawn
-    together: their flips add up to a binomial count.
+    together: their flips add up to a binomial count, which is that of the ones among as many random bits.
     """
     values = np.abs(np.asarray(sums, dtype=np.float64))
     if len(values) < CLUSTERS_LEAST:
@@ -181,9 +183,19 @@ def _drawn_flips(values: FloatArray, rng: np.random.Generator) -> list[FloatArra
     distinct, counts = np.unique(values[values > 0], return_counts=True)
     if not len(distinct):
         return [np.zeros(DRAWS)]
-    rows = max(1, min(DRAWS, CHUNK // len(distinct)))
-    sizes = [min(rows, DRAWS - start) for start in range(0, DRAWS, rows)]
-    return [(2 * rng.binomial(counts, 0.5, size=(size, len(counts))) - counts) @ distinct for size in sizes]
+    words = np.repeat(np.arange(len(counts)), (counts + WORD - 1) // WORD)
+    first = np.searchsorted(words, words)  # the place of the first word of the same value
+    bits = np.minimum(WORD, counts[words] - WORD * (np.arange(len(words)) - first)).astype(np.uint64)
+    mask = np.uint64(2**WORD - 1) >> (np.uint64(WORD) - bits)
+    rows = max(1, min(DRAWS, CHUNK // len(words)))
+    return [
+        (2.0 * np.bitwise_count(_words(rng, (min(rows, DRAWS - start), len(words))) & mask) - bits) @ distinct[words]
+        for start in range(0, DRAWS, rows)
+    ]
+
+
+def _words(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.uint64]:
+    return rng.integers(0, 2**WORD, size=shape, dtype=np.uint64)
 
 
 def _crossing(inside: Callable[[float], bool], start: float) -> float:
@@ -202,7 +214,7 @@ def _tango(only_a: int, only_b: int, n: int, se: float | None, level: float) -> 
     )
 
 
-def _cluster_sums(differences: FloatArray, clusters: Sequence[str]) -> FloatArray:
+def _cluster_sums(differences: FloatArray, clusters: Clusters) -> FloatArray:
     codes, _ = cluster_sizes(clusters, len(differences))
     return np.bincount(codes, weights=differences).astype(np.float64)
 

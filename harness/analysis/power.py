@@ -1,6 +1,5 @@
 """What a paired comparison of so many questions can tell, and how many questions a declared margin needs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite, sqrt
 from statistics import NormalDist
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from harness.analysis.distributions import normal_quantile
-from harness.analysis.intervals import NO_SPREAD, design_effect, error_of, finite, singletons_dropped
+from harness.analysis.intervals import NO_SPREAD, Clusters, design_effect, error_of, finite, singletons_dropped
 
 POWER_AIMED = 0.80
 ALPHA = 0.05  # one-sided, of non-inferiority
@@ -59,7 +58,7 @@ class NonInferiorityPower:
     n_reason: str | None = None
 
 
-def paired_design(a: ArrayLike, b: ArrayLike, clusters: Sequence[str] | None = None) -> PairedDesign:
+def paired_design(a: ArrayLike, b: ArrayLike, clusters: Clusters | None = None) -> PairedDesign:
     """The design of two cells' scores on the same questions.
 
     Args:

@@ -1,6 +1,5 @@
 """Ratios of two uncertain numbers, whose confidence sets need be no intervals."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from harness.analysis.distributions import t_quantile
-from harness.analysis.intervals import NO_SPREAD
+from harness.analysis.intervals import NO_SPREAD, Clusters, clusters_where, distinct
 from harness.analysis.joint import joint_means
 
 SetKind = Literal["interval", "complement", "everything", "undefined"]
@@ -118,14 +117,15 @@ def ratio_of(quotient: Quotient) -> float | None:
     return None if quotient.denominator == 0 else quotient.numerator / quotient.denominator
 
 
-def compensation_ratio(scores: ArrayLike, clusters: Sequence[str], *, level: float = 0.95) -> Ratio:
+def compensation_ratio(scores: ArrayLike, clusters: Clusters, *, level: float = 0.95) -> Ratio:
     """(small + retrieval - small) / (large - small): 1 means that retrieval buys what the larger size buys.
 
     Differences come first and one ratio second; ratios of questions or data sets are never averaged. The denominator
     stands in the result: a ratio over a large model that is worse than the small one reads the other way round.
 
     Args:
-        scores: shape (n, 3), the columns small, small + retrieval, large; incomplete rows are dropped and counted.
+        scores: shape (n, 3), or (draws, n, 3) as in joint_means, the columns small, small + retrieval, large;
+            incomplete questions are dropped and counted.
         clusters: one name per question: its cluster, or the question itself when it has none.
         level: of the confidence set, in (0, 1).
 
@@ -133,16 +133,16 @@ def compensation_ratio(scores: ArrayLike, clusters: Sequence[str], *, level: flo
         ValueError: shapes that differ.
     """
     data = np.asarray(scores, dtype=np.float64)
-    if data.ndim != 2 or data.shape[1] != 3 or len(data) != len(clusters):  # noqa: PLR2004 - three cells
+    drawn = data[None] if data.ndim == 2 else data  # noqa: PLR2004 - questions by cells
+    if drawn.ndim != 3 or drawn.shape[1:] != (len(clusters), 3):  # noqa: PLR2004 - draws, and three cells
         raise ValueError(f"scores of shape {data.shape} for {len(clusters)} questions, not (questions, 3)")
-    there = np.asarray(np.isfinite(data).all(axis=1))
-    kept = [name for name, keep in zip(clusters, there, strict=True) if keep]
-    if len(set(kept)) < 2:  # noqa: PLR2004 - one cluster has no spread between clusters
-        why = f"a ratio needs complete questions in at least 2 clusters, here {len(set(kept))}"
+    there = np.asarray(np.isfinite(drawn).all(axis=(0, 2)))
+    n, groups = int(there.sum()), distinct(clusters_where(clusters, there))
+    if groups < 2:  # noqa: PLR2004 - one cluster has no spread between clusters
+        why = f"a ratio needs complete questions in at least 2 clusters, here {groups}"
         confidence = RatioSet(kind="undefined", reason=why)
-        dropped = len(data) - len(kept)
-        return Ratio(level=level, n=len(kept), clusters=len(set(kept)), dropped=dropped, confidence=confidence)
-    joint = joint_means(np.column_stack([data[:, 1] - data[:, 0], data[:, 2] - data[:, 0]]), clusters)
+        return Ratio(level=level, n=n, clusters=groups, dropped=len(there) - n, confidence=confidence)
+    joint = joint_means(drawn[:, :, 1:] - drawn[:, :, :1], clusters)
     quotient = Quotient(
         numerator=float(joint.means[0]),
         denominator=float(joint.means[1]),

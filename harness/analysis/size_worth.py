@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.analysis.intervals import FloatArray
+from harness.analysis.intervals import Clusters, FloatArray
 from harness.analysis.joint import JointMeans, joint_means
 from harness.analysis.line import Line
 from harness.analysis.model_sizes import ModelSize
@@ -20,14 +20,15 @@ LOG_MOST = 300.0  # log10 beyond which a size is no number
 class RetrievalScores:
     """Direct answers of several models, and one model's answers with retrieval, on the same questions.
 
-    `direct` has shape (n, models) in the order of `sizes`, `retrieval` shape (n,); `model` is the one with retrieval.
+    `direct` has shape (n, models) in the order of `sizes`, `retrieval` shape (n,), or both one draw (fold seed) more as
+    their first axis, as in joint_means; `model` is the one with retrieval.
     `clusters` names the cluster of each question, or the question itself when it has none.
     """
 
     sizes: tuple[ModelSize, ...]
     direct: FloatArray
     retrieval: FloatArray
-    clusters: tuple[str, ...]
+    clusters: Clusters
     model: str
 
 
@@ -80,7 +81,7 @@ def retrieval_worth(scores: RetrievalScores, rules: FitRules) -> RetrievalWorth:
     names = [size.model for size in scores.sizes]
     if scores.model not in names:
         raise ValueError(f"no model {scores.model!r} among those that answer directly: {', '.join(names)}")
-    joint = joint_means(np.column_stack([scores.direct, scores.retrieval]), scores.clusters)
+    joint = joint_means(np.concatenate([scores.direct, scores.retrieval[..., None]], axis=-1), scores.clusters)
     if len(joint.means) != len(names) + 1:
         raise ValueError(f"{len(joint.means) - 1} columns of direct scores for {len(names)} models")
     fit = fit_scaling(_model_scores(scores.sizes, joint), rules)

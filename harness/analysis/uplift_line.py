@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from harness.analysis.intervals import Clusters, clusters_where, distinct
 from harness.analysis.joint import joint_means
 from harness.analysis.line import Coefficient, coefficient
 from harness.analysis.model_sizes import MODELS_FOR_INTERVAL, ModelSize, SizeKind, design_of, usable
@@ -38,7 +39,7 @@ class UpliftLine:
 def uplift_by_size(
     sizes: Sequence[ModelSize],
     uplifts: ArrayLike,
-    clusters: Sequence[str],
+    clusters: Clusters,
     *,
     size: SizeKind = "total",
     level: float = 0.95,
@@ -51,7 +52,8 @@ def uplift_by_size(
 
     Args:
         sizes: one per model.
-        uplifts: paired differences, shape (n, models); rows with one missing are dropped and counted.
+        uplifts: paired differences, shape (n, models), or (draws, n, models) as in joint_means; questions with one
+            missing are dropped and counted.
         clusters: one name per question: its cluster, or the question itself when it has none.
         size: what counts of a mixture of experts.
         level: of the intervals, in (0, 1).
@@ -60,7 +62,8 @@ def uplift_by_size(
         ValueError: shapes that differ, or a model stands twice.
     """
     data = np.asarray(uplifts, dtype=np.float64)
-    if data.ndim != 2 or data.shape != (len(clusters), len(sizes)):  # noqa: PLR2004 - questions by models
+    data = data[None] if data.ndim == 2 else data  # noqa: PLR2004 - questions by models
+    if data.ndim != 3 or data.shape[1:] != (len(clusters), len(sizes)):  # noqa: PLR2004 - draws
         raise ValueError(f"uplifts of shape {data.shape} for {len(clusters)} questions and {len(sizes)} models")
     places, left_out = usable(sizes, size)
     kept = [sizes[place] for place in places]
@@ -68,11 +71,11 @@ def uplift_by_size(
     design = design_of(kept, size, by_family=False)
     if isinstance(design, str):
         return replace(bare, reason=design)
-    complete = np.asarray(np.isfinite(data[:, places]).all(axis=1))
-    groups = len({name for name, there in zip(clusters, complete, strict=True) if there})
+    complete = np.asarray(np.isfinite(data[:, :, places]).all(axis=(0, 2)))
+    groups = distinct(clusters_where(clusters, complete))
     if groups < 2:  # noqa: PLR2004 - one cluster has no spread between clusters
         return replace(bare, reason=f"uplifts of all models are known in {groups} clusters, and at least 2 are needed")
-    joint = joint_means(data[:, places], clusters)
+    joint = joint_means(data[:, :, places], clusters)
     line = fitted_line(joint.means, design.matrix, joint.covariance, "REML")
     largest = float(np.max(np.abs(joint.means)))
     found = [coefficient(line, place, level=level, scale=largest) for place in (0, 1)]

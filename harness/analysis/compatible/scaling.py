@@ -217,7 +217,7 @@ def _model_row(model: str, cells: Sequence[DatasetCells]) -> ModelRow:
 
 
 def _tier(part: DataFrame) -> str | None:
-    tiers = part["tier"] if "tier" in part.columns else ()
+    tiers = part["tier"].dropna() if "tier" in part.columns else ()
     return next((str(name) for name in tiers if name in TIERS), None)
 
 
