@@ -48,9 +48,9 @@ class Model:
 class Scorer:
     """Computes metrics of the case's answer, keeps them in the store, and gives the case its outcome."""
 
-    def __init__(self, request: pytest.FixtureRequest, case: Case, answer: Answer, engine: "Engine") -> None:
-        """A scorer of one answer."""
-        self._node = request.node
+    def __init__(self, item: pytest.Item, case: Case, answer: Answer, engine: "Engine") -> None:
+        """A scorer of the answer that a test looks at."""
+        self._node = item
         self._case = case
         self._answer = answer
         self._engine = engine
@@ -117,52 +117,71 @@ def shown(text: str) -> str:
 
 
 @contextmanager
-def _told(request: pytest.FixtureRequest) -> Iterator[None]:
+def _told(item: pytest.Item) -> Iterator[None]:
     """A mistake fails the case in one line; a store that cannot be written ends the run, for no case could be kept."""
     try:
         yield
     except HarnessError as error:
         if isinstance(error, StoreError):
-            request.session.shouldstop = str(error)
-        request.node.user_properties.append((OUTCOME, "error"))
+            item.session.shouldstop = str(error)
+        item.user_properties.append((OUTCOME, "error"))
         raise pytest.fail.Exception(f"no answer: {shown(str(error))}", pytrace=False) from None
 
 
-@pytest.fixture(scope="session")
-def _session(request: pytest.FixtureRequest) -> "Session":
-    return request.config.stash[SESSION]
+class CaseFixtures:
+    """The fixtures of one process, as a plugin.
 
+    None of them asks for `request` or another plugin's fixture: of tens of thousands of stored cases, what pytest does
+    for each fixture that is asked for takes most of the time.
+    """
 
-@pytest.fixture(scope="session")
-def study(_session: "Session") -> "Study":
-    """The study: its cells, questions, decoding and retriever."""
-    return _session.study
+    def __init__(self, config: pytest.Config) -> None:
+        """Fixtures over the session in the config's stash."""
+        self._config = config
+        self._item: pytest.Item | None = None
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Note whose fixtures are made next."""
+        self._item = item
 
-@pytest.fixture
-def case() -> Case:
-    """One case of the study: the test runs once per model x condition x question."""
-    pytest.fail("the fixture 'case' is parametrised by the plugin and cannot be requested at run time", pytrace=False)
+    @property
+    def _running(self) -> pytest.Item:
+        if self._item is None:
+            raise RuntimeError("no test is being set up")
+        return self._item
 
+    @property
+    def _session(self) -> "Session":
+        return self._config.stash[SESSION]
 
-@pytest.fixture
-def model(case: Case, _session: "Session") -> Model:
-    """The case's model, loaded when first asked."""
-    return Model(case, _session.engine)
+    @pytest.fixture(scope="session")
+    def study(self) -> "Study":
+        """The study: its cells, questions, decoding and retriever."""
+        return self._session.study
 
+    @pytest.fixture
+    def case(self) -> Case:
+        """One case of the study: the test runs once per model x condition x question."""
+        message = "the fixture 'case' is parametrised by the plugin and cannot be requested at run time"
+        return pytest.fail(message, pytrace=False)
 
-@pytest.fixture
-def answer(case: Case, _session: "Session", request: pytest.FixtureRequest) -> Answer:
-    """The stored or new answer to the case; a model that fails is an error of the case, with the reason."""
-    with _told(request):
-        found = _session.engine.answer(case)
-    if found.error is not None:
-        request.node.user_properties.append((OUTCOME, "error"))
-        pytest.fail(f"no answer: {shown(found.error)}", pytrace=False)
-    return found
+    @pytest.fixture
+    def model(self, case: Case) -> Model:
+        """The case's model, loaded when first asked."""
+        return Model(case, self._session.engine)
 
+    @pytest.fixture
+    def answer(self, case: Case) -> Answer:
+        """The stored or new answer to the case; a model that fails is an error of the case, with the reason."""
+        with _told(self._running):
+            found = self._session.engine.answer(case)
+        if found.error is not None:
+            self._running.user_properties.append((OUTCOME, "error"))
+            pytest.fail(f"no answer: {shown(found.error)}", pytrace=False)
+        return found
 
-@pytest.fixture
-def score(case: Case, answer: Answer, _session: "Session", request: pytest.FixtureRequest) -> Scorer:
-    """`score()` computes and keeps the study's metrics; `score("f1", my_metric=0.5)` adds others."""
-    return Scorer(request, case, answer, _session.engine)
+    @pytest.fixture
+    def score(self, case: Case, answer: Answer) -> Scorer:
+        """`score()` computes and keeps the study's metrics; `score("f1", my_metric=0.5)` adds others."""
+        return Scorer(self._running, case, answer, self._session.engine)

@@ -53,6 +53,8 @@ class Planner:
     def __init__(self, study: Study, sources: Sources) -> None:
         self._study = study
         self._sources = sources
+        self._decoding = json.dumps(asdict(study.decoding), sort_keys=True)
+        self._fingerprints: dict[str, str] = {}
         self._pools: dict[tuple[str, int], Mapping[str, tuple[Passage, ...]]] = {}
         self._gold = {name: gold_lookup(data.passages) for name, data in study.datasets.items()}
 
@@ -80,13 +82,18 @@ class Planner:
         return digest(
             "answer 1",
             case.cell.model.provider,
-            found.fingerprint,
+            self._fingerprint(case.cell),
             str(case.cell.model.context_length),
             prompt_bytes(prompt).hex(),
-            json.dumps(asdict(self._study.decoding), sort_keys=True),
+            self._decoding,
             str(case.cell.repeat),
             *((case.cell.condition.name, prompt.reference or "") if found.reads_reference else ()),
         )
+
+    def _fingerprint(self, cell: Cell) -> str:
+        if cell.label not in self._fingerprints:
+            self._fingerprints[cell.label] = self._sources.of(cell).fingerprint
+        return self._fingerprints[cell.label]
 
     def _shown(self, case: Case) -> tuple[Passage, ...]:
         context, question, top_k = case.cell.condition.context, case.question, self._study.retriever.top_k

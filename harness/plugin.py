@@ -70,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
             return
         from harness import fixtures, redaction
 
-        config.pluginmanager.register(fixtures, "harness.fixtures")
+        config.pluginmanager.register(fixtures.CaseFixtures(config), "harness.fixtures")
         config.pluginmanager.register(redaction, "harness.redaction")
         if settings.answer_timeout_s is not None:
             from harness.console import speaker

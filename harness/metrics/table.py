@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Literal, cast
@@ -194,10 +195,15 @@ def _measure(wanted: Metric, evidence: Evidence, models: Models) -> float:
         raise Unscored(f"no answer: {evidence.answer.error}")
     if "answer" in wanted.needs and evidence.reading.problem is not None:
         raise Unscored(f"unparsed: {evidence.reading.problem}")
-    module, _, name = wanted.function.partition(":")
-    function = cast(Callable[..., float], getattr(import_module(module), name))
+    function = _function(wanted.function)
     asked = {need: getattr(models, need) for need in ("entailment", "similarity") if need in wanted.needs}
     for need, model in asked.items():
         if model is None:
             raise Unscored(f"no {need} model was given")
     return function(evidence, **asked) if wanted.k is None else function(evidence, k=wanted.k)
+
+
+@cache
+def _function(place: str) -> Callable[..., float]:
+    module, _, name = place.partition(":")
+    return cast(Callable[..., float], getattr(import_module(module), name))
