@@ -16,6 +16,7 @@ from harness.watchdog import Watchdog
 
 LOADS_MOST = 2
 NO_ANSWER = "the provider returned fewer answers than prompts"
+TOO_MANY = "the provider returned more answers than prompts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Trouble:
 def failed(reason: str) -> Answer:
     """The answer that was not given."""
     return Answer(text="", prompt_tokens=0, output_tokens=0, latency_s=0.0, finish_reason="error", error=reason)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -97,11 +102,14 @@ class Asker:
     def ask_alone(self, plan: Planned) -> Answer:
         """The answer to one prompt by itself, that is not to be kept as the question's own."""
         try:
-            answers, trouble = self._attempt(self.provider(plan.case.cell), [plan])
-        except HarnessError as error:
-            return failed(str(error))
-        self._flights.end([plan.key])
-        return answers[0] if answers else failed(NO_ANSWER if trouble is None else trouble.reason)
+            provider = self.provider(plan.case.cell)
+            self._refuse_deadly([f"flip:{plan.key}"])
+            with self._in_flight([f"flip:{plan.key}"], plan.case.cell):
+                answers = list(islice(provider.generate([plan.prompt], self._study.decoding), 1))
+        except Exception as error:  # noqa: BLE001 - told as the reason why there is no answer
+            return failed(_reason(error))
+        self._flights.end([f"flip:{plan.key}"])
+        return answers[0] if answers else failed(NO_ANSWER)
 
     def losses(self, batch: Sequence[Planned]) -> list[float | None]:
         """The loss of each prompt's reference.
@@ -110,13 +118,20 @@ class Asker:
             HarnessError: the model could not be loaded, or could not measure them.
         """
         provider = self.provider(batch[0].case.cell)
+        keys = [f"loss:{plan.key}" for plan in batch]
+        self._refuse_deadly(keys)
         try:
-            with self._in_flight(batch):
+            with self._in_flight(keys, batch[0].case.cell):
                 found = list(provider.reference_nll([plan.prompt for plan in batch]))
         except Exception as error:
-            raise HarnessError(f"{type(error).__name__}: {error}") from error
-        self._flights.end([plan.key for plan in batch])
+            raise HarnessError(_reason(error)) from error
+        self._flights.end(keys)
         return found
+
+    def _refuse_deadly(self, keys: Sequence[str]) -> None:
+        """What is no answer is not worth a second process."""
+        if any(record.deaths for record in self._flights.look(keys).values()):
+            raise HarnessError("a process died of it before")
 
     def _pieces(self, batch: Sequence[Planned]) -> list[list[Planned]]:
         """The batch, cut to what once fitted the memory."""
@@ -128,22 +143,24 @@ class Asker:
         answers: list[Answer] = []
         prompts = [plan.prompt for plan in batch]
         try:
-            with self._in_flight(batch):
-                for answer in islice(provider.generate(prompts, self._study.decoding), len(batch)):
+            with self._in_flight([plan.key for plan in batch], batch[0].case.cell):
+                for answer in islice(provider.generate(prompts, self._study.decoding), len(batch) + 1):
                     answers.append(answer)  # noqa: PERF402 - those before an error are kept
+                if len(answers) > len(batch):  # nobody knows which belongs to which
+                    answers.clear()
+                    raise HarnessError(TOO_MANY)  # noqa: TRY301 - handled as any other failure of the batch
         except Exception as error:  # noqa: BLE001 - whatever a model raises is that prompt's failure, told and counted
-            return answers, Trouble(f"{type(error).__name__}: {error}", _is_out_of_memory(error))
+            return answers, Trouble(_reason(error), _is_out_of_memory(error))
         return answers, None
 
     @contextmanager
-    def _in_flight(self, batch: Sequence[Planned]) -> Iterator[None]:
-        """Mark the batch, and watch the time; the marks go with the answers, or here when there are none."""
-        keys = [plan.key for plan in batch]
-        count, label = len(batch), batch[0].case.cell.label
+    def _in_flight(self, keys: Sequence[str], cell: Cell) -> Iterator[None]:
+        """Mark the keys, and watch the time; the marks go with the answers, or here when there are none."""
+        count, label = len(keys), cell.label
         what = f"a question of {label}" if count == 1 else f"one of {count} questions of {label}"
         self._flights.begin(keys)
         try:
-            with self._watchdog.watch(what) if self._watchdog is not None else nullcontext():
+            with self._watchdog.watch(what, count) if self._watchdog is not None else nullcontext():
                 yield
         except BaseException:
             self._flights.end(keys)

@@ -14,7 +14,7 @@ from typing import Protocol
 from harness.asking import NO_ANSWER, Asker, failed
 from harness.batching import batches, estimated_tokens
 from harness.errors import HarnessError
-from harness.flights import Flights, bury, last_death_id
+from harness.flights import Flights, bury
 from harness.group import Group
 from harness.loaded import Loaded
 from harness.planning import Planned, Planner, Sources
@@ -54,11 +54,12 @@ class Limit:
 class Rules:
     """How a process works: `owner` (RUN/PROCESS) marks what it has in flight.
 
-    `limit_of` says how large a batch of a cell may be; `flip_check` prompts of each cell are asked again by themselves.
+    Answers and deaths up to the ids in `since` do not count, so that what they belong to is asked again. `limit_of`
+    says how large a batch of a cell may be; `flip_check` prompts of each cell are asked again by themselves.
     """
 
     owner: str = "run/main"
-    rerun: bool = False
+    since: tuple[int, int] = (0, 0)
     flip_check: int = 0
     answer_timeout_s: float | None = None
     limit_of: Callable[[Cell], Limit] | None = None
@@ -76,9 +77,8 @@ class Engine:
         self.planner = Planner(study, self.sources)
         self.answered = 0
         self.progress: Progress | None = None
-        self._older_than = store.last_answer_id() if self.rules.rerun else 0
-        after = last_death_id(store.file) if self.rules.rerun else 0
-        self._flights = Flights(store.file, self.rules.owner, after=after)
+        self._older_than, deaths_before = self.rules.since
+        self._flights = Flights(store.file, self.rules.owner, after=deaths_before)
         limit_s = self.rules.answer_timeout_s
         watchdog = None if limit_s is None else Watchdog(limit_s=limit_s, last_words=self._testify)
         self._asker = Asker(study, self.sources, self._flights, watchdog)
@@ -90,7 +90,6 @@ class Engine:
         self._scores: list[ScoreRow] = []
         self._kept: dict[int, list[ScoreRow]] = {}
         self._unread: set[int] = set()
-        self._rows: dict[str, int] = {}
         self._to_check = _sampled(study, self.rules.flip_check)
 
     def select(self, groups: Iterable[Sequence[Case]]) -> None:
@@ -154,8 +153,11 @@ class Engine:
 
     def close(self) -> None:
         """Free the model and write what waits."""
-        self.loaded.close()
-        self.flush()
+        try:
+            self.loaded.close()
+        finally:
+            self._flights.end_all()
+            self.flush()
 
     def _is_settled(self, plan: Planned) -> bool:
         return plan.key in self._stored or plan.key in self._errors
@@ -167,18 +169,20 @@ class Engine:
         return self._groups[case.label]
 
     def _open(self, cases: Sequence[Case]) -> Group:
-        """Look up what is stored; answer what somebody died of, each by itself; the rest waits in batches."""
+        """Look up what is stored; what somebody died of is answered by itself, the rest waits in batches."""
         planned = [self.planned(case) for case in cases]
         self._look_up(planned)
         self._measure_losses([plan for plan in planned if self._lacks_loss(plan)])
         missing = {plan.key: plan for plan in planned if not self._is_settled(plan)}
         known = self._flights.look(list(missing))
-        for key, record in sorted(known.items(), key=lambda entry: len(entry[1].deaths)):
-            if record.standing == "crashed":
-                self._keep([missing.pop(key)], [failed(record.reason)])
-            elif record.standing == "suspect":
-                self._run([missing.pop(key)])
-        return Group(self._batches(list(missing.values())))
+        suspects = [missing.pop(key) for key, record in known.items() if record.deaths]
+        alone_before = [plan for plan in suspects if known[plan.key].was_alone]
+        group = Group([*self._batches(list(missing.values())), *([plan] for plan in alone_before)])
+        group.last.update(plan.key for plan in alone_before)
+        for plan in suspects:
+            if not known[plan.key].was_alone:
+                self._work_on([plan])
+        return group
 
     def _batches(self, plans: Sequence[Planned]) -> list[list[Planned]]:
         if not plans:
@@ -205,28 +209,57 @@ class Engine:
         return stored is not None and plan.prompt.reference is not None and not stored.loss_known
 
     def _settle(self, group: Group, wanted: Planned) -> None:
-        """Answer the batch that holds the question; first others, while another process is at this one."""
+        """Answer the batch that holds the question; before one that ended a process by itself, all others."""
+        if wanted.key in group.last:
+            while (batch := group.take_first()) and batch[0].key not in group.last:
+                self._answer_batch(group, batch, wanted.case)
+            group.put_back(batch)
         batch = group.take(wanted.key) or [wanted]
-        while batch:
-            if self.progress is not None:
-                done = group.wanted - group.left - len(batch)
-                self.progress.show(done, group.wanted, wanted.case.cell.label)
-            free, taken = self._sort_out(batch)
-            other = group.take_first() if taken else []
-            if taken and other:
-                group.put_back(taken)
-            self._run(free if other else [*free, *taken])
-            batch = other or ([] if self._is_settled(wanted) else group.take(wanted.key))
-        if self.progress is not None:
-            self.progress.clear()
+        self._answer_batch(group, batch, wanted.case)
 
-    def _sort_out(self, batch: Sequence[Planned]) -> tuple[list[Planned], list[Planned]]:
-        """What nobody has answered since the group was opened: what is free, and what another process is at."""
+    def _answer_batch(self, group: Group, batch: list[Planned], case: Case) -> None:
+        """Answer a batch; while another process is at some of it, the other batches of the group first."""
+        begun = list(batch)
+        try:
+            self._tell(group, len(begun), case)
+            taken = self._work_on(batch)
+            while taken and (other := group.take_first()):
+                begun += other
+                self._tell(group, len(other) + len(taken), case)
+                taken += self._work_on(other)
+            self._work_on(taken, although_taken=True)
+        except BaseException:  # an interrupt or a timeout of pytest's: what has no answer yet may be asked for again
+            group.put_back([plan for plan in begun if not self._is_settled(plan)])
+            raise
+        finally:
+            if self.progress is not None:
+                self.progress.clear()
+
+    def _tell(self, group: Group, begun: int, case: Case) -> None:
+        if self.progress is not None:
+            self.progress.show(max(0, group.wanted - group.left - begun), group.wanted, case.cell.label)
+
+    def _work_on(self, batch: Sequence[Planned], *, although_taken: bool = False) -> list[Planned]:
+        """Answer what nobody has answered meanwhile; returns what another process is at, unless it is to be answered.
+
+        What a process died of is answered by itself, or has crashed.
+        """
         self._look_up(batch)
-        left = [plan for plan in batch if plan.key not in self._stored]
+        left = [plan for plan in batch if not self._is_settled(plan)]
         known = self._flights.look([plan.key for plan in left])
-        taken = [plan for plan in left if plan.key in known and known[plan.key].taken]
-        return [plan for plan in left if plan not in taken], taken
+        free, taken = [], []
+        for plan in left:
+            record = known.get(plan.key)
+            if record is None or (although_taken and record.standing == "taken"):
+                free.append(plan)
+            elif record.standing == "crashed":
+                self._keep([plan], [failed(record.reason)])
+            elif record.taken and not although_taken:
+                taken.append(plan)
+            else:
+                self._run([plan])
+        self._run(free)
+        return taken
 
     def _run(self, batch: Sequence[Planned]) -> None:
         for plans, answers in self._asker.ask(batch):
@@ -244,6 +277,7 @@ class Engine:
         references = [plan.prompt.reference for plan in batch]
         pairs = list(zip(requests, answers, strict=True))
         places = self.store.add_answers(pairs, references, unless_after=self._older_than)
+        self._flights.end([plan.key for plan, kept in zip(batch, places, strict=True) if kept is None])
         others = []
         for plan, answer, kept in zip(batch, answers, places, strict=True):
             if kept is None:

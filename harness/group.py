@@ -14,6 +14,7 @@ class Group:
         self._place = {plan.key: number for number, batch in self._batches.items() for plan in batch}
         self._next = len(self._batches)
         self.wanted = len(self._place)
+        self.last: set[str] = set()
 
     @property
     def left(self) -> int:

@@ -25,6 +25,8 @@ class Loaded:
         Raises:
             HarnessError: the weights could not be loaded.
         """
+        if wanted.fingerprint in self.failures:
+            raise HarnessError(self.failures[wanted.fingerprint])
         if self.provider is None or self.source is not wanted:
             self.close()
             self.provider, self.source = self._load(wanted), wanted
@@ -36,8 +38,6 @@ class Loaded:
         self.failures.setdefault(wanted.fingerprint, f"the model could not be loaded: {reason}")
 
     def _load(self, wanted: Source) -> Provider:
-        if wanted.fingerprint in self.failures:
-            raise HarnessError(self.failures[wanted.fingerprint])
         try:
             return wanted.load()
         except Exception as error:

@@ -1,7 +1,7 @@
 """Hooks only: what pytest calls, and which part answers. Everything else is imported when a study is at hand."""
 
 import uuid
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PROJECT = pytest.StashKey[Project]()
 SETTINGS = pytest.StashKey[Settings]()
+RERUN_SINCE = pytest.StashKey[tuple[int, int]]()
 WORKERS = pytest.StashKey[int]()
 SPEAKER = pytest.StashKey[Callable[[str], None]]()
 WRITTEN = pytest.StashKey[list[str]]()
@@ -22,6 +23,8 @@ COMPARED = pytest.StashKey[list[str]]()
 SCHEDULER = pytest.StashKey[Any]()
 ANSWERED = "harness_answered"
 SHARERS = "harness_sharers"
+OWNER = "harness_owner"
+SINCE = "harness_since"
 RESTARTS_LEAST = 16
 BROKEN_OFF = {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR}
 
@@ -140,15 +143,17 @@ def _session(config: pytest.Config) -> "Session":
     from harness.session import Process, Session
 
     if SESSION not in config.stash:
-        given = getattr(config, "workerinput", None) or {"testrunuid": uuid.uuid4().hex, "workerid": "main"}
+        given = getattr(config, "workerinput", {})
         say = config.stash.get(SPEAKER, print)
-        process = Process(owner=_owner(given), sharers=given.get(SHARERS, 1), last_words=say)
+        since = given.get(SINCE)
+        process = Process(
+            owner=given.get(OWNER) or f"{uuid.uuid4().hex}/main",
+            since=None if since is None else (since[0], since[1]),
+            sharers=given.get(SHARERS, 1),
+            last_words=say,
+        )
         config.stash[SESSION] = Session(config.stash[SETTINGS], process)
     return config.stash[SESSION]
-
-
-def _owner(workerinput: Mapping[str, Any]) -> str:
-    return f"{workerinput['testrunuid']}/{workerinput['workerid']}"
 
 
 def _known_session(config: pytest.Config) -> "Session | None":
@@ -316,14 +321,17 @@ def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
         run.warm()
         with _told():
             run.open_store()
+            config.stash[RERUN_SINCE] = run.since()
             run.pin(specs)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist has no public types
-    """Tell a worker how many share its memory."""
+    """Tell a worker its name in the store, what counts as stored, and how many share its memory."""
     run = _known_session(node.config)
     if run is not None:
+        node.workerinput[OWNER] = f"{run.process.owner.partition('/')[0]}/{node.gateway.id}"
+        node.workerinput[SINCE] = list(node.config.stash[RERUN_SINCE])
         node.workerinput[SHARERS] = run.sharers(node.config.stash[WORKERS])
 
 
@@ -343,6 +351,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:  # noqa
 
 def _was_answering(run: "Session", node: Any) -> bool:  # noqa: ANN401 - xdist has no public types
     try:
-        return run.has_died(_owner(node.workerinput))
+        return run.has_died(node.workerinput[OWNER])
     except HarnessError:
         return False  # a store that cannot be read any more is told by the next question

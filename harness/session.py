@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.batching import rows_cap, token_budget
 from harness.engine import DEFAULT_ROWS, Engine, Limit, Rules
 from harness.errors import HarnessError, MissingExtra, StoreError, StudyError
-from harness.flights import bury
+from harness.flights import bury, last_death_id
 from harness.options import Settings
 from harness.pinning import gpus_for, pin, pin_specs
 from harness.planning import Planner, Sources, runtime_of
@@ -36,10 +36,13 @@ REPORT_PACKAGES = ("pandas", "pyarrow", "scipy")
 class Process:
     """This process among those of its run: `owner` is RUN/NAME, `sharers` share one memory with it, itself included.
 
+    `since` is what the controller found, see `Session.since`.
+
     `last_words` tells the user, past pytest, why the process ends at once.
     """
 
     owner: str = "run/main"
+    since: tuple[int, int] | None = None
     sharers: int = 1
     last_words: Callable[[str], None] = print
 
@@ -80,12 +83,23 @@ class Session:
     def _rules(self) -> Rules:
         return Rules(
             owner=self.process.owner,
-            rerun=self.settings.rerun,
+            since=self._since,
             flip_check=self.settings.flip_check,
             answer_timeout_s=self.settings.answer_timeout_s,
             limit_of=None if self.study.batch_size else self._limit,
             last_words=self.process.last_words,
         )
+
+    @cached_property
+    def _since(self) -> tuple[int, int]:
+        return self.process.since or self.since()
+
+    def since(self) -> tuple[int, int]:
+        """The newest answer and the newest death that --rerun passes over; the same for all processes of a run."""
+        if not self.settings.rerun:
+            return 0, 0
+        with Store(self.settings.store) as store:
+            return store.last_answer_id(), last_death_id(store.file)
 
     def _limit(self, cell: Cell) -> Limit:
         """What fits this process's part of the memory; a model that is not run here has its own number."""

@@ -188,11 +188,11 @@ class Store:
 def _add_answer(
     connection: sqlite3.Connection, request: Request, answer: Answer, reference: str | None, unless_after: int | None
 ) -> Kept | None:
-    connection.execute("DELETE FROM in_flight WHERE key = ?", (request.key,))
     if answer.error is not None:
         failure = (request.key, storable_message(answer.error))
         connection.execute("INSERT INTO failures (key, reason) VALUES (?, ?)", failure)
         return None
+    connection.execute("DELETE FROM in_flight WHERE key = ?", (request.key,))
     connection.execute("DELETE FROM deaths WHERE key = ?", (request.key,))
     if unless_after is not None:
         found = connection.execute("SELECT max(id) FROM answers WHERE key = ? AND id > ?", (request.key, unless_after))

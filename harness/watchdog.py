@@ -11,7 +11,7 @@ EXIT_CODE = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watchdog:
-    """Ends the process when a request takes longer than `limit_s`.
+    """Ends the process when a request takes longer than `limit_s`; a batch has that for each of its requests.
 
     `last_words` is called first, from a thread of its own, with the reason in one line. Code that never gives Python's
     lock back cannot be ended this way.
@@ -21,20 +21,21 @@ class Watchdog:
     last_words: Callable[[str], None]
 
     @contextmanager
-    def watch(self, what: str) -> Iterator[None]:
-        """Watch the block; `what` names it in the reason."""
-        done = threading.Event()
-        thread = threading.Thread(target=self._wait, args=(done, what), name="answer-timeout", daemon=True)
-        thread.start()
+    def watch(self, what: str, requests: int = 1) -> Iterator[None]:
+        """Watch the block, which makes so many requests; `what` names it in the reason."""
+        done, limit_s = threading.Event(), min(self.limit_s * requests, threading.TIMEOUT_MAX)
+        thread = threading.Thread(target=self._wait, args=(done, what, limit_s), name="answer-timeout", daemon=True)
         try:
+            thread.start()
             yield
         finally:
             done.set()
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
 
-    def _wait(self, done: threading.Event, what: str) -> None:
-        if done.wait(self.limit_s):
+    def _wait(self, done: threading.Event, what: str, limit_s: float) -> None:
+        if done.wait(limit_s):
             return
         with suppress(Exception):
-            self.last_words(f"no answer to {what} within {self.limit_s:g} s")
+            self.last_words(f"no answer to {what} within {limit_s:g} s")
         os._exit(EXIT_CODE)

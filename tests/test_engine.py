@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.engine import Engine, Limit, Rules
 from harness.errors import HarnessError
-from harness.flights import Flights, bury
+from harness.flights import Flights, bury, last_death_id
 from harness.loaded import Loaded
 from harness.planning import Planner, Sources
 from harness.records import Answer, Selection
@@ -28,7 +28,10 @@ def planted(**fields) -> Study:
 
 
 def make(tmp_path: Path, study: Study | None = None, **options) -> Engine:
-    return Engine(study or planted(), Store(tmp_path / "s.sqlite"), Rules(**options))
+    store = Store(tmp_path / "s.sqlite")
+    if options.pop("rerun", False):
+        options["since"] = (store.last_answer_id(), last_death_id(store.file))
+    return Engine(study or planted(), store, Rules(**options))
 
 
 def answer_all(engine: Engine) -> list[Answer]:
@@ -335,8 +338,110 @@ def test_an_answer_clears_the_suspicion(tmp_path):
     assert engine._flights.look([engine.planned(case).key for case in study.cases]) == {}
 
 
+def test_what_one_died_of_alone_once_is_asked_last(tmp_path):
+    study = planted(conditions=("direct",), batch_size=4)
+    engine = make(tmp_path, study)
+    died_at(engine, study.cases[:1])
+    answer_all(engine)
+    assert keys(engine)[-1] == engine.planned(study.cases[0]).key
+
+
+def test_deaths_in_company_are_no_crash_however_many(tmp_path):
+    study = planted(conditions=("direct",))
+    engine = make(tmp_path, study)
+    for number in range(9):
+        died_at(engine, study.cases[2:6], witnessed=False, owner=f"run{number}/main")
+    assert all(answer.error is None for answer in answer_all(engine))
+
+
+def test_a_death_since_the_group_was_opened_counts(tmp_path):
+    study = planted(conditions=("direct",), batch_size=6)
+    engine = make(tmp_path, study)
+    made = misbehave(engine)
+    engine.select([study.cases])
+    engine.answer(study.cases[0])
+    rest = [case for case in study.cases if engine.planned(case).key not in keys(engine)]
+    died_at(engine, rest[:2])
+    died_at(engine, rest[1:2])
+    errors = [engine.answer(case).error for case in rest]
+    assert [error is None for error in errors] == [True, False, True, True, True, True]
+    assert sorted(made[0].sizes) == [1, 4, 6]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 4, 12])
+def test_marks_of_a_process_elsewhere_hold_nobody_up(tmp_path, batch_size):
+    study = planted(conditions=("direct",), batch_size=batch_size)
+    engine = make(tmp_path, study)
+    Flights(engine.store.file, "elsewhere/main").begin([engine.planned(case).key for case in study.cases[:9]])
+    assert [answer.error for answer in answer_all(engine)] == [None] * 12
+    assert len(keys(engine)) == 12
+
+
+def test_a_loss_or_a_check_that_a_process_died_of_is_left_alone(tmp_path):
+    study = planted(conditions=("direct",))
+    answer_all(make(tmp_path, study))
+    engine = make(tmp_path, study, flip_check=12)
+    engine.store.file._connection.execute("DELETE FROM reference_losses")
+    for kind in ("loss", "flip"):
+        marks = [f"{kind}:{engine.planned(case).key}" for case in study.cases]
+        Flights(engine.store.file, f"run/{kind}").begin(marks)
+        bury(engine.store.file, f"run/{kind}", witnessed=True)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert [answer.error for answer in answer_all(engine)] == [None] * 12
+    assert sum("a process died of it before" in str(warning.message) for warning in told) >= 2
+
+
+def test_what_an_exception_of_pytests_own_interrupts_is_asked_again(tmp_path):
+    study = planted(conditions=("direct",))
+    engine = make(tmp_path, study)
+    made = engine.provider(study.cells[0])
+    original, calls = made.generate, []
+
+    def generate(prompts, decoding):
+        calls.append(len(prompts))
+        if len(calls) == 1:
+            pytest.fail("too long")
+        yield from original(prompts, decoding)
+
+    made.generate = generate
+    engine.select([study.cases])
+    with pytest.raises(pytest.fail.Exception):
+        engine.answer(study.cases[0])
+    assert [engine.answer(case).error for case in study.cases] == [None] * 12
+    assert calls == [12, 12]
+
+
+def test_more_answers_than_prompts_cannot_be_told_apart(tmp_path):
+    study = planted(conditions=("direct",))
+    engine = make(tmp_path, study)
+    provider = engine.provider(study.cells[0])
+    original = provider.generate
+    provider.generate = lambda prompts, decoding: (a for p in prompts for a in [*original([p], decoding)] * 2)
+    assert {answer.error for answer in answer_all(engine)} == {"the provider returned more answers than prompts"}
+
+
+def test_a_model_that_fails_does_not_drive_out_a_good_one(tmp_path):
+    study = planted(models=("planted-3b", "planted-7b"), conditions=("direct",))
+    engine = make(tmp_path, study)
+    bad = engine.sources.of(study.cells[1])
+    engine.loaded.refuse(bad, "broken")
+    for case in (case for pair in zip(study.cases[:12], study.cases[12:], strict=True) for case in pair):
+        engine.answer(case)
+    assert engine.loaded.loads == 1
+
+
+def test_an_engine_that_is_closed_leaves_no_mark(tmp_path):
+    study = planted(conditions=("direct",))
+    engine = make(tmp_path, study)
+    engine._flights.begin(["a"])
+    engine.close()
+    assert engine.store.file.select("SELECT * FROM in_flight") == []
+
+
 def test_rerun_asks_again_what_has_crashed(tmp_path):
     study = planted(conditions=("direct",))
+    died_at(make(tmp_path, study), study.cases[:1])
     died_at(make(tmp_path, study), study.cases[:1])
     assert answer_all(make(tmp_path, study))[0].error
     assert answer_all(make(tmp_path, study, rerun=True))[0].error is None
