@@ -8,12 +8,13 @@ for.
 import json
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
 from harness.asking import NO_ANSWER, Asker, failed
 from harness.batching import batches, estimated_tokens
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StoreError
 from harness.flights import Flights, bury
 from harness.group import Group
 from harness.loaded import Loaded
@@ -156,7 +157,8 @@ class Engine:
         try:
             self.loaded.close()
         finally:
-            self._flights.end_all()
+            with suppress(StoreError):  # on a full disk the marks stay, and cost the next run some time
+                self._flights.end_all()
             self.flush()
 
     def _is_settled(self, plan: Planned) -> bool:

@@ -195,6 +195,15 @@ def _wants_cases(metafunc: pytest.Metafunc) -> bool:
     return bool(definitions) and definitions[-1].func.__module__ == fixtures.__name__ and "case" not in names
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without workers, keep the cases of one model together, in the places that cases have; xdist's get units."""
+    if not hasattr(config, "workerinput") and _known_session(config) is not None:
+        from harness.units import gathered
+
+        items[:] = gathered(items)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Tell the engine which cases are answered together: those of one unit that are left after -k and the like."""
     run = _known_session(session.config)
@@ -238,19 +247,26 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     run = _known_session(config)
     if run is None:
         return
-    try:
-        run.close()
-        if _reports(session, run):
-            config.stash[WRITTEN] = run.write_report(**_screen(config))
-    except HarnessError as error:
-        config.stash[WRITTEN] = [f"no report: {error}"]
-        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+    _finish(session, run)
     _gate(session, run)
     if hasattr(config, "workeroutput"):
         config.workeroutput[ANSWERED] = run.answered
     if session.exitstatus == pytest.ExitCode.OK and SCHEDULER in config.stash and config.stash[SCHEDULER].has_pending:
         # xdist's own status is 0 when no worker is left to run the rest
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _finish(session: pytest.Session, run: "Session") -> None:
+    """Close, and report; scores that cannot be kept can be computed again, and a run that was stopped stays stopped."""
+    stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED
+    try:
+        run.close()
+        if _reports(session, run):
+            session.config.stash[WRITTEN] = run.write_report(**_screen(session.config))
+    except HarnessError as error:
+        session.config.stash[WRITTEN] = [f"no report: {error}"]
+        if not stopped:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
 
 def _gate(session: pytest.Session, run: "Session") -> None:

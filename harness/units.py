@@ -2,8 +2,11 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from harness.records import Case, Cell
+
+T = TypeVar("T")
 
 UNITS_PER_WORKER = 4
 SMALLEST_UNIT = 8
@@ -66,6 +69,20 @@ def case_of(item: object) -> Case | None:
     """The case that a pytest item was made for; None for any other item."""
     found = getattr(getattr(item, "callspec", None), "params", {}).get("case")
     return found if isinstance(found, Case) else None
+
+
+def gathered(items: Sequence[T]) -> list[T]:
+    """The items with the cases of the same weights behind one another, the first seen first; other items stay put.
+
+    A plugin that shuffles tests would have a model loaded anew for almost every case.
+    """
+    places: dict[str, list[T]] = {}
+    for item in items:
+        case = case_of(item)
+        if case is not None:
+            places.setdefault(weights_of(case.cell), []).append(item)
+    ordered = iter([item for together in places.values() for item in together])
+    return [item if case_of(item) is None else next(ordered) for item in items]
 
 
 def label_in(nodeid: str, labels: Collection[str]) -> str | None:

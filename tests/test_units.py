@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.records import Case, Cell, Condition, ModelSpec, Question
-from harness.units import SMALLEST_UNIT, UNITS_PER_WORKER, case_of, groups, label_in, units, weights_of
+from harness.units import SMALLEST_UNIT, UNITS_PER_WORKER, case_of, gathered, groups, label_in, units, weights_of
 
 
 def cell_of(label: str, model: str = "m", **condition) -> Cell:
@@ -145,3 +145,22 @@ def test_an_item_knows_its_case():
 )
 def test_other_items_have_no_case(item):
     assert case_of(item) is None
+
+
+def item_of(case: Case | None) -> SimpleNamespace:
+    return SimpleNamespace(callspec=SimpleNamespace(params={} if case is None else {"case": case}))
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", None]), max_size=30))
+def test_cases_of_one_model_are_gathered_and_nothing_else_moves(models):
+    items = [
+        item_of(None if model is None else Case(cell=cell_of("c", model), question=None, label=str(number)))
+        for number, model in enumerate(models)
+    ]
+    ordered = gathered(items)
+    assert [case_of(item) is None for item in ordered] == [model is None for model in models]
+    assert [item for item in ordered if case_of(item) is None] == [item for item in items if case_of(item) is None]
+    found = [(case_of(item).model, int(case_of(item).label)) for item in ordered if case_of(item)]
+    first = {model: models.index(model) for model, _ in found}
+    assert found == sorted(found, key=lambda entry: (first[entry[0]], entry[1]))
+    assert len(found) == sum(model is not None for model in models)

@@ -160,11 +160,11 @@ def test_two_runs_on_one_store_answer_each_case_once_in_all(project):
 
 def resume(project, *args: str) -> tuple[int, int, str]:
     """Start again until a run ends by itself; returns how many starts that took, and how the last one ended."""
-    for number in range(1, STARTS_MOST + 2):
+    for number in range(1, STARTS_MOST + 3):
         code, out = finish(project, *args)
         if code >= 0:
             return number, code, out
-    raise AssertionError(f"the question still ends start {STARTS_MOST + 1}")
+    raise AssertionError(f"the question still ends start {STARTS_MOST + 2}")
 
 
 def test_a_question_that_kills_the_only_process_is_given_up_after_a_few_starts(project):
@@ -187,7 +187,7 @@ def test_what_was_in_flight_with_it_is_asked_once_more(project):
     count_asked(project)
     plant(project, 'crash_on = "tower 15"')
     starts, code, _ = resume(project, *CELL)
-    assert (starts <= STARTS_MOST, code) == (True, 1)
+    assert (starts <= STARTS_MOST + 1, code) == (True, 1), "once with the others, then by itself"
     assert answered_once(project, 11)
     assert max(times for question, times in asked(project).items() if POISON not in question) == 2
 
@@ -233,7 +233,7 @@ def behave(project, how: str) -> None:
     ("model", "fails", "reason"),
     [
         ("fewer answers than prompts", 3, "the provider returned fewer answers than prompts"),
-        ("more answers than prompts", 0, ""),
+        ("more answers than prompts", 12, "the provider returned more answers than prompts"),
         ("an answer, then an error", 0, ""),
         ("an error at once", 12, "OSError: gone"),
         ("an error in larger batches", 0, ""),

@@ -42,14 +42,13 @@ def test_without_workers_each_run_ends_in_one_line_until_one_is_complete(project
     assert len(failures(project)) == 1
 
 
-def test_a_batch_over_the_limit_is_no_fault_of_its_questions(project):
+def test_a_batch_has_the_time_of_all_its_questions(project):
     count_asked(project)
     plant(project, LATENCY.format(0.3))
     code, out = finish(project, "-n", "1", *CELL, *LIMIT)
     assert code == 0, out
-    assert "one of 12 questions of tiny:direct within 1 s" in lines(out)[0]
-    assert len(lines(out)) == 1
-    assert set(asked(project).values()) == {2}, "once together, once by itself"
+    assert lines(out) == []
+    assert set(asked(project).values()) == {1}
     assert answered_once(project, 12)
 
 
