@@ -1,6 +1,6 @@
 """Putting a batch to the cell's model: loaded once, marked as in flight, watched, and halved when it fails."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
@@ -12,7 +12,7 @@ from harness.planning import Planned, Sources
 from harness.providers.base import Provider
 from harness.records import Answer, Cell
 from harness.study import Study
-from harness.watchdog import Watchdog
+from harness.watchdog import Watchdog, end_process
 
 LOADS_MOST = 2
 NO_ANSWER = "the provider returned fewer answers than prompts"
@@ -41,16 +41,29 @@ def _is_out_of_memory(error: Exception) -> bool:
     return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
 
 
+def _is_device_lost(error: Exception) -> bool:
+    """An error after which CUDA refuses everything in this process, as an assertion on the device is."""
+    text = str(error)
+    lost = type(error).__name__ == "AcceleratorError" or "CUDA error" in text
+    return lost and "out of memory" not in text
+
+
 class Asker:
     """Asks the models of a study, one of which it holds."""
 
-    def __init__(self, study: Study, sources: Sources, flights: Flights, watchdog: Watchdog | None) -> None:
-        """Nothing is loaded yet; without a watchdog a request may take for ever."""
+    def __init__(
+        self, study: Study, sources: Sources, flights: Flights, last_words: Callable[[str], None], limit_s: float | None
+    ) -> None:
+        """Nothing is loaded yet; without a limit a request may take for ever.
+
+        `last_words` is told the reason before this process is ended.
+        """
         self.loaded = Loaded()
         self._study = study
         self._sources = sources
         self._flights = flights
-        self._watchdog = watchdog
+        self._last_words = last_words
+        self._watchdog = None if limit_s is None else Watchdog(limit_s=limit_s, last_words=last_words)
         self._rows: dict[str, int] = {}
 
     def provider(self, cell: Cell) -> Provider:
@@ -150,6 +163,9 @@ class Asker:
                     answers.clear()
                     raise HarnessError(TOO_MANY)  # noqa: TRY301 - handled as any other failure of the batch
         except Exception as error:  # noqa: BLE001 - whatever a model raises is that prompt's failure, told and counted
+            if _is_device_lost(error):
+                self._flights.begin([plan.key for plan in batch])
+                end_process(_reason(error), self._last_words)
             return answers, Trouble(_reason(error), _is_out_of_memory(error))
         return answers, None
 

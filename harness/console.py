@@ -124,12 +124,13 @@ def wants_progress(config: pytest.Config) -> bool:
     return terminal is not None and terminal.isatty and config.pluginmanager.hasplugin("capturemanager")
 
 
-def speaker() -> Callable[[str], None]:
+def speaker(config: pytest.Config) -> Callable[[str], None]:
     """Tells the user from any thread why this process ends at once, on what is standard error at this moment."""
     try:
         place = os.dup(2)
     except OSError:
         return lambda _: None
+    config.add_cleanup(lambda: os.close(place))
 
     def say(reason: str) -> None:
         os.write(place, f"\npytest-scaling: {reason}: this process ends, what was answered is kept\n".encode())

@@ -25,7 +25,6 @@ from harness.records import Answer, Case, Cell
 from harness.store import Request, ScoreRow, Store, Stored, digest
 from harness.storefile import StoreFile
 from harness.study import Study
-from harness.watchdog import Watchdog
 
 DEFAULT_ROWS = 16
 SCORES_PER_WRITE = 200
@@ -80,9 +79,7 @@ class Engine:
         self.progress: Progress | None = None
         self._older_than, deaths_before = self.rules.since
         self._flights = Flights(store.file, self.rules.owner, after=deaths_before)
-        limit_s = self.rules.answer_timeout_s
-        watchdog = None if limit_s is None else Watchdog(limit_s=limit_s, last_words=self._testify)
-        self._asker = Asker(study, self.sources, self._flights, watchdog)
+        self._asker = Asker(study, self.sources, self._flights, self._testify, self.rules.answer_timeout_s)
         self._cases: dict[str, tuple[Case, ...]] = {}
         self._groups: dict[str, Group] = {}
         self._planned: dict[str, Planned] = {}
@@ -268,7 +265,7 @@ class Engine:
             self._keep(plans, answers)
 
     def _testify(self, reason: str) -> None:
-        """From the watchdog's thread, before it ends this process: which questions hung."""
+        """Before this process is ended, perhaps from another thread: which questions it was at, and why it ends."""
         file = StoreFile(self.store.path)
         bury(file, self.rules.owner, witnessed=True, reason=reason)
         file.close()

@@ -71,14 +71,11 @@ def pytest_configure(config: pytest.Config) -> None:
             _collect_cases(config, project)
         if not (project.uses or settings.chosen):
             return
-        from harness import fixtures, redaction
+        from harness import console, fixtures, redaction
 
         config.pluginmanager.register(fixtures.CaseFixtures(config), "harness.fixtures")
         config.pluginmanager.register(redaction, "harness.redaction")
-        if settings.answer_timeout_s is not None:
-            from harness.console import speaker
-
-            config.stash[SPEAKER] = speaker()  # here pytest's capture rests
+        config.stash[SPEAKER] = console.speaker(config)  # here pytest's capture rests
         if not _only_lists(config) and (settings.chosen or _collects_cases(config, project)):
             _check(config)
 
@@ -357,11 +354,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:  # noqa
     run = _known_session(config)
     if run is None or config.option.dist != "load":
         return None
-    from harness.scheduling import CellScheduling
+    from harness.scheduling import CellScheduling, StopEarly
     from harness.units import units
 
     unit_of = units(run.study.cases, config.stash[WORKERS])
     config.stash[SCHEDULER] = CellScheduling(config, log, unit_of, lambda node: _was_answering(run, node))
+    if most := config.getoption("maxfail"):
+        config.pluginmanager.register(StopEarly(config.stash[SCHEDULER], most), "harness.stop")
     return config.stash[SCHEDULER]
 
 

@@ -6,6 +6,7 @@ down to its last item, and is shut down as soon as nothing is left for it.
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -144,6 +145,7 @@ class CellScheduling:
         self._backlog = Backlog()
         self._died_once: set[int] = set()
         self._given_up = False
+        self._withdrawn = 0
 
     @property
     def nodes(self) -> list[Any]:
@@ -172,7 +174,7 @@ class CellScheduling:
         """Whether some collected item is neither finished nor blamed; after the session: whether it was cut short."""
         if self._unit_at is None:
             return bool(self._ids) and not self.collection_is_completed
-        return bool(self._backlog) or any(worker.held for worker in self._workers.values())
+        return bool(self._backlog or self._withdrawn) or any(worker.held for worker in self._workers.values())
 
     def add_node(self, node: Any) -> None:  # noqa: ANN401 - xdist has no public types
         """Take in a worker that is ready to collect."""
@@ -239,9 +241,28 @@ class CellScheduling:
         """Queue an item once more, before what waits: a plugin runs a test again that a worker died in."""
         self._backlog.put_back(self._parcel([self._ids.index(item)]))
 
+    def withdraw(self) -> None:
+        """Take back from every worker what it has not begun, as the run is to stop: a unit may be hours of work."""
+        for node, worker in self._workers.items():
+            self._steal(node, worker)
+
+    def _steal(self, node: Any, worker: Worker) -> None:  # noqa: ANN401 - xdist has no public types
+        """A worker has its next item in hand beside the one it runs; it gives back all that is asked, or none."""
+        waiting = list(worker.held)[NEARLY_DONE:]
+        if waiting:
+            with suppress(OSError):  # it is dead, and xdist is about to say so
+                node.send_steal(waiting)
+
     def remove_pending_tests_from_node(self, node: Any, indices: Sequence[int]) -> None:  # noqa: ANN401 - xdist has no public types
-        """Never called: it follows xdist's `steal` command, which is not sent."""
-        raise NotImplementedError
+        """Note what a worker gave back; when it was at one of them already, ask for what is left."""
+        worker = self._workers.get(node)
+        if worker is None:
+            return
+        for place in indices:
+            del worker.held[place]
+            self._withdrawn += 1
+        if not indices:
+            self._steal(node, worker)
 
     def remove_node(self, node: Any) -> str | None:  # noqa: ANN401 - xdist has no public types
         """Forget a worker that finished or died; what it had not finished is queued again, without what is blamed.
@@ -314,3 +335,22 @@ class CellScheduling:
         left, workers = self._backlog.others, len(self._workers)
         share = 1 if left <= NEARLY_DONE * workers else max(NEARLY_DONE, left // (CHUNKS_PER_WORKER * workers))
         return min(share, self.config.getoption("maxschedchunk") or share)
+
+
+class StopEarly:
+    """A plugin of the controller: at the last failure that --maxfail bears, workers give back what they have not begun.
+
+    xdist itself lets each worker finish all that it was sent.
+    """
+
+    def __init__(self, scheduler: CellScheduling, most: int) -> None:
+        """Stop the workers of `scheduler` at `most` failures, as xdist counts them."""
+        self._scheduler = scheduler
+        self._left = most
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count a failure."""
+        if report.failed:
+            self._left -= 1
+            if self._left == 0:
+                self._scheduler.withdraw()

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import NoReturn
 
 EXIT_CODE = 2
 
@@ -36,6 +37,11 @@ class Watchdog:
     def _wait(self, done: threading.Event, what: str, limit_s: float) -> None:
         if done.wait(limit_s):
             return
-        with suppress(Exception):
-            self.last_words(f"no answer to {what} within {limit_s:g} s")
-        os._exit(EXIT_CODE)
+        end_process(f"no answer to {what} within {limit_s:g} s", self.last_words)
+
+
+def end_process(reason: str, last_words: Callable[[str], None]) -> NoReturn:
+    """End this process at once, whatever its other threads do, after `last_words` were told the reason."""
+    with suppress(Exception):
+        last_words(reason)
+    os._exit(EXIT_CODE)

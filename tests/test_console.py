@@ -139,7 +139,9 @@ def test_a_cell_answered_again_begins_anew(clock, capsys):
 
 
 def test_last_words_go_to_standard_error(capfd):
-    console.speaker()("no answer within 5 s")
+    cleanups = []
+    console.speaker(SimpleNamespace(add_cleanup=cleanups.append))("no answer within 5 s")
+    cleanups.pop()()
     assert capfd.readouterr().err == (
         "\npytest-scaling: no answer within 5 s: this process ends, what was answered is kept\n"
     )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import scheduling
-from harness.scheduling import CellScheduling, worker_specs
+from harness.scheduling import CellScheduling, StopEarly, worker_specs
 from tests.pools import Node, Pool, config, grid, ids_of, unit_map
 
 draws = st.integers(0, 2**32).map(Random)
@@ -441,14 +441,36 @@ def test_a_blamed_item_that_a_plugin_wants_again_is_handed_out_again():
     assert run.join().queue[0] == 0
 
 
-def test_nothing_is_ever_stolen():
-    run = Begun(grid(1, 1, 4))
-    with pytest.raises(NotImplementedError):
-        run.sched.remove_pending_tests_from_node(run.nodes[0], [1])
-
-
 def test_only_one_list_of_the_collection_is_kept():
     run = Begun(grid(4, 4, 4), workers=4)
     lists = [value for value in vars(run.sched).values() if isinstance(value, list) and value == run.ids]
     assert len(lists) == 1
     assert not run.sched._differing
+
+
+def test_what_is_withdrawn_is_neither_run_nor_given_out_again():
+    pool = Pool(grid(1, 2, 8), 2, Random(1))  # noqa: S311 - orders, not secrets
+    steals = {}
+    for node in pool.active:
+        node.send_steal = lambda places, node=node: steals.setdefault(node, []).append(places)
+        pool._ready(node)
+    for node in pool.active:
+        pool._collect(node)
+    pool.sched.withdraw()
+    for node, (places,) in steals.items():
+        assert places == list(pool.sched._workers[node].held)[2:]
+        pool.sched.remove_pending_tests_from_node(node, [])
+        assert steals[node][1] == places, "it was at one of them, and is asked for the rest again"
+        pool.sched.remove_pending_tests_from_node(node, places)
+        assert len(pool.sched._workers[node].held) == 2
+    assert len(steals) == 2
+    assert pool.sched.has_pending
+    pool.sched.remove_pending_tests_from_node(object(), [])
+
+
+def test_failures_are_counted_to_the_last_that_is_borne():
+    stopped = []
+    stop = StopEarly(SimpleNamespace(withdraw=lambda: stopped.append(1)), 2)
+    for failed in (True, False, True, True):
+        stop.pytest_runtest_logreport(SimpleNamespace(failed=failed))
+    assert stopped == [1]

@@ -253,6 +253,30 @@ def test_a_model_that_answers_oddly_fails_what_it_left_and_nothing_else(project,
     assert table(project, "resumed") == table(project, "undisturbed")
 
 
+def test_a_question_that_breaks_the_device_is_the_only_failure(project):
+    """CUDA refuses everything in a process after an assertion on the device; a new process has a sound device."""
+    project.write(
+        "conftest.py",
+        "from harness.providers.planted import PlantedProvider\n"
+        "generate, lost = PlantedProvider.generate, []\n"
+        "class AcceleratorError(RuntimeError):\n    pass\n"
+        "def odd(self, prompts, decoding):\n"
+        "    if lost or any('tower 15' in prompt.question for prompt in prompts):\n"
+        "        lost.append(1)\n"
+        "        raise AcceleratorError('CUDA error: device-side assert triggered')\n"
+        "    yield from generate(self, prompts, decoding)\n"
+        "PlantedProvider.generate = odd\n",
+    )
+    code, out = finish(project, "-n", "1", *CELL, "--batch-size", "4")
+    assert code == 1, out
+    assert is_clean(out)
+    assert len(failures(project)) == 1
+    assert failures(project)[0].startswith(
+        "crashed: AcceleratorError: CUDA error: device-side assert triggered (2 times"
+    )
+    assert answered_once(project, 11)
+
+
 def set_clock(project, code: str) -> dict[str, str]:
     """An environment in which every Python process tells another time."""
     project.write("clock/sitecustomize.py", f"import time\nreal = time.time\n{code}\n")

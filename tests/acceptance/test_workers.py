@@ -82,6 +82,19 @@ def test_the_first_failure_ends_a_run_that_can_be_taken_up_again(project):
     assert scored(again) == CELLS * QUESTIONS - 3 == len(stored(project))
 
 
+def test_the_first_failure_takes_the_other_workers_unit_back(project):
+    plant(project, 'raise_on = "number"', questions=60)
+    study = (project.root / "benchmarks/study.toml").read_text()
+    slow = study.replace(
+        "options = { accuracy = { direct = 0.6", "options = { sleep = true, latency_s = 0.3, accuracy = { direct = 0.6"
+    )
+    project.write("benchmarks/study.toml", slow)
+    run = project.pytest("benchmarks", "--condition", "direct", "-n", "2", "-x", "--batch-size", "1")
+    assert run.rc == pytest.ExitCode.INTERRUPTED, run.out
+    assert "INTERNALERROR" not in run.out
+    assert len(stored(project)) <= 4, "what the other worker had begun, and the next"
+
+
 def test_so_many_failures_end_a_run(project):
     plant(project, 'raise_on = "tower"')
     run = project.pytest("benchmarks", "-n", "2", "--maxfail", "3")
