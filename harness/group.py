@@ -30,7 +30,9 @@ class Group:
         return self._batches.pop(next(iter(self._batches), -1), [])
 
     def put_back(self, batch: Sequence[Planned]) -> None:
-        """Let these wait again, behind all others."""
+        """Let these wait again, behind all others; none of them is no batch, which would look like the end."""
+        if not batch:
+            return
         self._batches[self._next] = list(batch)
         self._place.update({plan.key: self._next for plan in batch})
         self._next += 1

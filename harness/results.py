@@ -97,12 +97,6 @@ def rescore(study: Study, planner: Planner, store: Store, cases: Sequence[Case])
     return len({row.answer_id for row in rows})
 
 
-def judge_answer(study: Study, plan: Planned, answer: Answer, metrics: Sequence[str] = ()) -> Judged:
-    """The study's metrics, the named ones and the primary one, computed now, and the outcome that follows."""
-    found = evidence(plan.case.question, plan.prompt.template, answer, plan.prompt.passages)
-    return judge(found, (*study.metrics, *metrics), declared=study.primary, correct_at=study.correct_at)
-
-
 def scores_again(study: Study, results: Sequence[CaseResult]) -> dict[str, tuple[Score, ...]]:
     """The study's scores of stored answers, computed anew, by the case's label; of MOST_AGAIN cases, evenly spread."""
     answered = [result for result in results if result.answer is not None and result.reading is not None]
@@ -121,7 +115,7 @@ def scores_again(study: Study, results: Sequence[CaseResult]) -> dict[str, tuple
 
 
 def score_rows(study: Study, plan: Planned, stored: Stored) -> list[ScoreRow]:
-    """What `judge_answer` finds now, as rows to keep."""
+    """The study's metrics and the primary one, computed now, as rows to keep."""
     gold = gold_hash(plan.case.question)
-    scores = judge_answer(study, plan, stored.answer).scores
+    scores = judge_stored(study, plan, stored.answer, ()).scores
     return [ScoreRow(answer_id=stored.id, gold=gold, score=score) for score in scores]
