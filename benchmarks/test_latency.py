@@ -99,13 +99,13 @@ def measure(benchmark: "BenchmarkFixture", model: Model, prompts: Sequence[Promp
     benchmark.extra_info["output_tokens"] = [answer.output_tokens for answer in measured]
 
 
-@pytest.mark.benchmark(group="latency of an answer")
 def test_latency(benchmark: "BenchmarkFixture", model: Model, prompts: Sequence[Prompt], study: Study) -> None:
+    benchmark.group = "latency of an answer"
     measure(benchmark, model, prompts, study.decoding)
 
 
-@pytest.mark.benchmark(group="time to first token")
 def test_time_to_first_token(
     benchmark: "BenchmarkFixture", model: Model, prompts: Sequence[Prompt], study: Study
 ) -> None:
+    benchmark.group = "time to first token"
     measure(benchmark, model, prompts, replace(study.decoding, max_new_tokens=1))
