@@ -59,8 +59,12 @@ def ask_about(project, numbers: Iterable[int]) -> None:
 def start(
     project, *args: str, preexec: Callable[[], None] | None = None, **environment: str
 ) -> subprocess.Popen[bytes]:
-    """Start pytest over the project's cases; what it tells goes to the file `told`."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(OWN)}
+    """Start pytest over the project's cases; what it tells goes to the file `told`.
+
+    One that is held back from writing is not measured: coverage's own file would meet the same limit.
+    """
+    dropped = OWN if preexec is None else (*OWN, "COVERAGE_")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
     with (project.root / "told").open("wb") as told:
         return subprocess.Popen(
             [sys.executable, "-m", "pytest", "benchmarks", *QUIET, *args],
