@@ -10,6 +10,8 @@ T = TypeVar("T")
 
 UNITS_PER_WORKER = 4
 SMALLEST_UNIT = 8
+WHOLE_BATCH = 32
+"""A unit that is answered as one batch of so many takes less per case than smaller ones; see `batching.CPU_ROWS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,22 +30,41 @@ def units(cases: Sequence[Case], workers: int) -> Mapping[str, Unit]:
     """The unit of each case, by the case's label: a cell, or a shard of it; in linear time.
 
     The same cases and number of workers give the same units in every process. With one worker or none a unit is a
-    whole cell. With more, a cell that is larger than a worker's share of all cases / UNITS_PER_WORKER is cut, so that
-    no worker is left with a long last unit: into runs of its cases whose sizes differ by at most one, none of them
-    smaller than SMALLEST_UNIT, which still makes batches. No cases: no units.
+    whole cell. With more, a cell is cut that is larger than a worker's share of all cases / UNITS_PER_WORKER and than
+    a whole batch, or than the share itself where that is less, so that no worker is left with a long last unit: into
+    runs of its cases whose sizes differ by at most one, as many for each worker where that leaves none smaller than
+    SMALLEST_UNIT, which still makes batches. No cases: no units.
     """
     cells: dict[str, list[Case]] = {}
     for case in cases:
         cells.setdefault(case.cell.label, []).append(case)
-    largest = max(SMALLEST_UNIT, -(-len(cases) // (workers * UNITS_PER_WORKER))) if workers > 1 else len(cases)
-    return {label: unit for members in cells.values() for label, unit in _shards(members, largest)}
+    largest = _largest(len(cases), workers)
+    return {
+        case.label: unit
+        for members in cells.values()
+        for case, unit in zip(members, _cut(members, _shards(len(members), largest, workers)), strict=True)
+    }
 
 
-def _shards(members: Sequence[Case], largest: int) -> Iterable[tuple[str, Unit]]:
-    cell, size = members[0].cell, len(members)
-    shards = max(1, min(-(-size // largest), size // SMALLEST_UNIT))
-    made = [Unit(label=f"{cell.label}/{number}", weights=weights_of(cell)) for number in range(shards)]
-    return ((case.label, made[place * shards // size]) for place, case in enumerate(members))
+def _largest(cases: int, workers: int) -> int:
+    if workers <= 1:
+        return max(1, cases)
+    share = -(-cases // workers)
+    return max(SMALLEST_UNIT, min(WHOLE_BATCH, share), -(-share // UNITS_PER_WORKER))
+
+
+def _shards(size: int, largest: int, workers: int) -> int:
+    """Into how many units a cell of `size` cases is cut."""
+    needed = -(-size // largest)
+    even = -(-needed // workers) * workers if needed > 1 else needed
+    most = max(1, size // SMALLEST_UNIT)
+    return even if even <= most else min(needed, most)
+
+
+def _cut(members: Sequence[Case], shards: int) -> Iterable[Unit]:
+    weights = weights_of(members[0].cell)
+    made = [Unit(label=f"{members[0].cell.label}/{number}", weights=weights) for number in range(shards)]
+    return (made[place * shards // len(members)] for place in range(len(members)))
 
 
 def weights_of(cell: Cell) -> str:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from harness import batching
 from harness.batching import (
+    ACCELERATOR_ROWS,
     BATCH_SHARE,
     CPU_ROWS,
     batches,
@@ -158,7 +159,7 @@ def test_a_processor_gets_the_precision_that_it_runs(monkeypatch, has_bf16, same
 
 
 def test_rows_depend_on_the_device():
-    assert (rows_cap(CPU), rows_cap(CUDA)) == (CPU_ROWS, 4)
+    assert (rows_cap(CPU), rows_cap(CUDA)) == (CPU_ROWS, ACCELERATOR_ROWS)
 
 
 @given(st.text(max_size=60))

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.records import Case, Cell, Condition, ModelSpec, Question
-from harness.units import SMALLEST_UNIT, UNITS_PER_WORKER, case_of, gathered, groups, label_in, units, weights_of
+from harness.units import (
+    SMALLEST_UNIT,
+    UNITS_PER_WORKER,
+    WHOLE_BATCH,
+    case_of,
+    gathered,
+    groups,
+    label_in,
+    units,
+    weights_of,
+)
 
 
 def cell_of(label: str, model: str = "m", **condition) -> Cell:
@@ -66,9 +76,17 @@ def test_a_unit_is_smaller_than_the_smallest_only_where_its_cell_is(cases, count
 
 @given(studies, st.integers(2, 9))
 def test_no_unit_is_larger_than_a_workers_share(cases, count):
-    share = -(-len(cases) // (count * UNITS_PER_WORKER))
+    share = -(-len(cases) // count)
+    largest = max(min(share, WHOLE_BATCH), -(-share // UNITS_PER_WORKER), 2 * SMALLEST_UNIT - 1)
     sizes = Counter(unit.label for unit in units(cases, count).values())
-    assert all(size <= max(share, 2 * SMALLEST_UNIT - 1) for size in sizes.values())
+    assert all(size <= largest for size in sizes.values())
+
+
+@pytest.mark.parametrize("size", [40, 100, 200, 1000])
+def test_a_cell_alone_is_cut_into_as_many_units_for_each_worker(size):
+    sizes = Counter(unit.label for unit in units(cases_of(size), 2).values())
+    assert len(sizes) % 2 == 0
+    assert max(sizes.values()) - min(sizes.values()) <= 1
 
 
 @given(studies, st.integers(0, 1))
