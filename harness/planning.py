@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from harness.prompts.render import prompt_bytes
 from harness.providers.base import Source, source
 from harness.records import Case, Cell, Passage, Prompt, Question, Runtime
-from harness.retrieval.base import build_retriever
+from harness.retrieval.found import find
 from harness.retrieval.select import gold_lookup, pool_size, select_passages
 from harness.store import digest
 from harness.study import Study
@@ -72,10 +72,12 @@ class Planner:
         return Planned(case=case, prompt=prompt, key=self._key(case, prompt))
 
     def warm(self) -> None:
-        """Build what is cached on disk, so that several processes do not each build it."""
-        if any(cell.condition.context in {"retrieved", "distractor"} for cell in self._study.cells):
-            for data in self._study.datasets.values():
-                build_retriever(self._study.retriever, data.passages).search([""], 1)
+        """Search what every process needs, so that it is kept on disk before several processes search for it."""
+        top_k = self._study.retriever.top_k
+        contexts = {cell.condition.context for cell in self._study.cells} & {"retrieved", "distractor"}
+        for size in sorted({pool_size(context, top_k) for context in contexts}):
+            for name in self._study.datasets:
+                self._retrieved(name, size)
 
     def _key(self, case: Case, prompt: Prompt) -> str:
         found = self._sources.of(case.cell)
@@ -109,8 +111,7 @@ class Planner:
         """What is found for every question of the data set; searched once for each size that is needed."""
         if (dataset, size) not in self._pools:
             data = self._study.datasets[dataset]
-            retriever = build_retriever(self._study.retriever, data.passages)
-            found = retriever.search([question.text for question in data.questions], size)
+            found = find(self._study.retriever, data.passages, [question.text for question in data.questions], size)
             self._pools[dataset, size] = {
                 question.id: passages for question, passages in zip(data.questions, found, strict=True)
             }

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from harness.errors import UnknownName
 from harness.metrics.confidence import sequence_confidence
@@ -14,6 +15,7 @@ from harness.store import digest
 PRIMARY_BY_TYPE = {"text": "exact_match"}
 PRIMARY_OTHERWISE = "value_accuracy"
 USER_VERSION = 0
+GOLD_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,15 +102,20 @@ def confidence(found: Evidence) -> tuple[float, str] | None:
 
 def gold_hash(question: Question) -> str:
     """The hash of everything about a question that scores depend on and that no prompt shows."""
-    parts = [
-        list(question.answers),
+    return _gold_hash(
+        tuple(question.answers),
         question.answer_type,
         question.unit,
         question.tolerance,
-        sorted(question.gold_passages),
+        tuple(sorted(question.gold_passages)),
         question.answerable,
-        list(question.options),
-    ]
+        tuple(question.options),
+    )
+
+
+@lru_cache(maxsize=GOLD_KEPT, typed=True)
+def _gold_hash(*parts: object) -> str:
+    """Kept, since every cell asks for it again."""
     return digest(json.dumps(parts))
 
 

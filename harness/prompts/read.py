@@ -25,6 +25,7 @@ _PAIRS = (
     ("\u2018", "\u2019"),
     ("\u00ab", "\u00bb"),
 )
+_OPENING = tuple({left for left, _ in _PAIRS})
 
 
 def read_answer(text: str, template: Template, passages: Sequence[Passage]) -> Reading:
@@ -67,7 +68,7 @@ def tidy(line: str) -> str:
 
 def _unwrapped(text: str) -> str:
     text = text.strip()
-    for left, right in _PAIRS:
+    for left, right in _PAIRS if text.startswith(_OPENING) else ():
         inner = text[len(left) : -len(right)]
         wrapped = len(text) > len(left + right) and text.startswith(left) and text.endswith(right)
         if wrapped and left not in inner and right not in inner:
