@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from math import ceil
 
 from harness.prompts.render import messages
-from harness.providers.precision import cpu_has_bf16
-from harness.records import Hardware, ModelSpec, Prompt, Quantisation, Runtime
+from harness.records import Hardware, ModelSpec, Prompt, Runtime
 from harness.registry.machine import effective_quantisation
 from harness.registry.memory import GB, RUNTIME_GB, MemoryRates, SizeUnknown, memory_rates
 
@@ -52,7 +51,7 @@ def token_budget(
     """
     if sharers < 1 or rows < 1:
         raise ValueError(f"sharers {sharers} and rows {rows} must be at least 1")
-    precision = _precision(runtime, hardware)
+    precision = effective_quantisation(hardware, runtime)
     try:
         rates = memory_rates(model, precision)
     except SizeUnknown:
@@ -60,14 +59,6 @@ def token_budget(
     left_gb = hardware.memory_gb / sharers - rates.weights_gb - RUNTIME_GB
     left = BATCH_SHARE * left_gb * GB - rows * _row_bytes(rates, 4 if precision == "fp32" else 2)
     return max(1, int(left // (rates.cache_bytes_per_token + rates.activation_bytes_per_token)))
-
-
-def _precision(runtime: Runtime, hardware: Hardware) -> Quantisation:
-    """As the weights will be loaded: a processor that would emulate bf16 gets them in fp32."""
-    is_open = runtime.quantisation is None and runtime.dtype == "auto"
-    if is_open and hardware.kind == "cpu" and not cpu_has_bf16():
-        return "fp32"
-    return effective_quantisation(hardware, runtime)
 
 
 def _row_bytes(rates: MemoryRates, width: int) -> int:

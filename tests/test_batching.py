@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import batching
 from harness.batching import (
     ACCELERATOR_ROWS,
     BATCH_SHARE,
@@ -150,12 +149,6 @@ def test_an_unknown_size_has_no_budget():
 def test_a_budget_for_nobody_is_refused(sharers, rows):
     with pytest.raises(ValueError, match="at least 1"):
         token_budget(QWEN7B, Runtime(), CUDA, sharers=sharers, rows=rows)
-
-
-@pytest.mark.parametrize(("has_bf16", "same_as"), [(True, "bf16"), (False, "fp32")])
-def test_a_processor_gets_the_precision_that_it_runs(monkeypatch, has_bf16, same_as):
-    monkeypatch.setattr(batching, "cpu_has_bf16", lambda: has_bf16)
-    assert token_budget(QWEN7B, Runtime(), CPU) == token_budget(QWEN7B, Runtime(dtype=same_as), CPU)
 
 
 def test_rows_depend_on_the_device():

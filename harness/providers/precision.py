@@ -3,21 +3,19 @@
 import platform
 import sys
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Literal
 
 from harness.errors import HarnessError
 from harness.records import Runtime
+from harness.registry.cpu import cpu_has_bf16
 from harness.registry.nvidia import visible_gpus
 
 Kind = Literal["cuda", "mps", "cpu"]
 DTypeName = Literal["fp32", "bf16", "fp16"]
 KINDS: tuple[Kind, ...] = ("cuda", "mps", "cpu")
 BF16_CAPABILITY = 8.0  # Ampere: the first with bf16 units
-CPU_INFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +66,6 @@ def cuda_capability() -> float | None:
     return gpus[0].compute_capability if gpus else None
 
 
-def cpu_has_bf16() -> bool:
-    """Whether this processor multiplies bf16 in hardware (AVX512-BF16 or AMX); elsewhere it is emulated."""
-    return bool({"avx512_bf16", "amx_bf16"} & _cpu_flags())
-
-
 def _kind(device: str) -> Kind:
     name = device.partition(":")[0]
     for kind in KINDS:
@@ -103,15 +96,3 @@ def _torch_version() -> str:
         return version("torch")
     except PackageNotFoundError:
         return "+cpu"
-
-
-@cache
-def _cpu_flags() -> frozenset[str]:
-    try:
-        text = CPU_INFO.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return frozenset()
-    lines = (line.partition(":") for line in text.splitlines())
-    return next(
-        (frozenset(value.split()) for key, _, value in lines if key.strip() in {"flags", "Features"}), frozenset()
-    )

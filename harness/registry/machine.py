@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.errors import HarnessError, ModelTooLarge
 from harness.records import Hardware, ModelSpec, Quantisation, Runtime
 from harness.registry.catalog import Catalog, load_catalog
+from harness.registry.cpu import cpu_has_bf16
 from harness.registry.memory import GB, MemoryEstimate, SizeUnknown, estimate_memory
 from harness.registry.nvidia import Gpu, visible_gpus
 from harness.registry.recommend import LOCAL_PROVIDER, by_preference, memory_gb
@@ -42,7 +43,7 @@ def this_machine(device: str = "auto") -> Hardware:
         title=f"this machine (CPU, {os.cpu_count()} cores)",
         kind="cpu",
         memory_gb=_available_bytes() / GB,
-        quantisation="bf16",
+        quantisation="bf16" if cpu_has_bf16() else "fp32",
         batch_size=CPU_BATCH,
         suggested=CPU_SUGGESTED,
     )

@@ -9,8 +9,10 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.providers import precision as precision_module
-from harness.providers.precision import Precision, best_device, cpu_has_bf16, cuda_capability, precision
+from harness.providers.precision import Precision, best_device, cuda_capability, precision
 from harness.records import Runtime
+from harness.registry import cpu
+from harness.registry.cpu import cpu_has_bf16
 from harness.registry.nvidia import Gpu
 
 
@@ -27,12 +29,12 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         monkeypatch.setattr(sys, "platform", system)
         monkeypatch.setattr(precision_module.platform, "machine", lambda: "arm64" if system == "darwin" else "x86_64")
         (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags\t\t: {flags}\n")
-        monkeypatch.setattr(precision_module, "CPU_INFO", tmp_path / "cpuinfo")
-        precision_module._cpu_flags.cache_clear()
+        monkeypatch.setattr(cpu, "CPU_INFO", tmp_path / "cpuinfo")
+        cpu._cpu_flags.cache_clear()
 
     pretend()
     yield pretend
-    precision_module._cpu_flags.cache_clear()
+    cpu._cpu_flags.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -104,15 +106,15 @@ def test_without_torch_there_is_no_cuda(machine: Any, monkeypatch: pytest.Monkey
 
 
 def test_a_system_that_does_not_tell_its_flags_has_no_bf16(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(precision_module, "CPU_INFO", tmp_path / "nowhere")
-    precision_module._cpu_flags.cache_clear()
+    monkeypatch.setattr(cpu, "CPU_INFO", tmp_path / "nowhere")
+    cpu._cpu_flags.cache_clear()
     assert not cpu_has_bf16()
 
 
 def test_the_processors_own_word_agrees_with_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch")
-    monkeypatch.setattr(precision_module, "CPU_INFO", Path("/proc/cpuinfo"))
+    monkeypatch.setattr(cpu, "CPU_INFO", Path("/proc/cpuinfo"))
     if not sys.platform.startswith("linux"):
         pytest.skip("flags are read on Linux only")
-    precision_module._cpu_flags.cache_clear()
+    cpu._cpu_flags.cache_clear()
     assert cpu_has_bf16() == (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

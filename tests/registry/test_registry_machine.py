@@ -94,10 +94,14 @@ def test_apple_silicon_shares_its_memory(see: See) -> None:
     assert (here.kind, here.memory_gb) == ("mps", 3.0)
 
 
-def test_the_cpu_has_what_is_available(see: See) -> None:
+@pytest.mark.parametrize(("has_bf16", "precision"), [(True, "bf16"), (False, "fp32")])
+def test_the_cpu_has_what_is_available(
+    see: See, monkeypatch: pytest.MonkeyPatch, has_bf16: bool, precision: str
+) -> None:
+    monkeypatch.setattr(machine, "cpu_has_bf16", lambda: has_bf16)
     see(meminfo="MemTotal: 9999999 kB\nMemAvailable:   1048576 kB\n")
     here = this_machine()
-    assert (here.kind, here.memory_gb, here.quantisation) == ("cpu", 1.0, "bf16")
+    assert (here.kind, here.memory_gb, here.quantisation) == ("cpu", 1.0, precision)
 
 
 def test_a_containers_limit_is_kept(see: See) -> None:
