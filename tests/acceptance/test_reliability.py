@@ -6,6 +6,7 @@ import random
 import shutil
 import sqlite3
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,33 @@ def test_questions_that_kill_their_workers_are_the_only_failures(project, worker
     fatal = {question: times for question, times in asked(project).items() if poison in question}
     assert len(fatal) == count
     assert max(fatal.values()) <= 2
+
+
+def test_asking_all_again_with_a_question_that_kills_answers_the_others_once_more(project):
+    ask_about(project, range(10, 50))
+    plant(project, 'crash_on = "tower 15"')
+    assert finish(project, "-n", "2", *CELL)[0] == 1
+    before = rows(project)
+    count_asked(project)
+    code, out = finish(project, "-n", "2", *CELL, "--rerun")
+    assert code == 1, out
+    assert "1 error" in out.splitlines()[-1]
+    assert rows(project)[: len(before)] == before
+    again = Counter(key for _, key in rows(project)[len(before) :])
+    assert set(again.values()) == {1}
+    assert set(again) == {key for _, key in before}
+    assert len(failures(project)) == 2, "one of each run"
+    assert max(times for question, times in asked(project).items() if POISON in question) <= 2
+
+
+def test_a_run_id_used_again_resumes_as_any_other(project):
+    same = ("-n", "2", "--testrunuid", "nightly")
+    assert finish(project, *same, *CELL)[0] == 0
+    kept = rows(project)
+    code, out = finish(project, *same, *REPORT)
+    assert code == 0, out
+    assert rows(project)[: len(kept)] == kept
+    assert answered_once(project, CASES)
 
 
 MODELS = {
