@@ -10,6 +10,7 @@ import torch
 from transformers import AutoTokenizer, DynamicCache, PreTrainedModel
 
 from harness.errors import HarnessError
+from harness.providers.allocator import keep_freed_memory, return_freed_memory
 from harness.providers.convert import convert
 from harness.providers.decoding import Choose, Limits, Read, Start, Written, greedy, read, reference_nll, sampler, write
 from harness.providers.encoding import Encoded, Encoder, Unencodable, encode, encoder, turn_end_ids
@@ -45,6 +46,8 @@ def load(model: ModelSpec, runtime: Runtime, located: Located, precision: Precis
     """
     folder = convert(located, model.package)
     _require_device(precision)
+    if precision.kind == "cpu":
+        keep_freed_memory()
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(
@@ -115,6 +118,7 @@ class TransformersProvider:
         """Free the weights and what the device keeps for them."""
         self.network, self.start = None, Start()
         gc.collect()
+        return_freed_memory()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 CELLS, QUESTIONS = 6, 12
+pytestmark = pytest.mark.slow
 ONE_CELL = ("benchmarks", "--model", "tiny", "--condition", "direct")
 
 
