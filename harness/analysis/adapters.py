@@ -11,7 +11,7 @@ from harness.analysis.arms import Arm, CaseGrid, Questions
 from harness.analysis.case_rows import Places, case_rows, places_of, value_codes
 from harness.analysis.cells import LOSS, answered_rows, correct_rows
 from harness.analysis.comparable import Marks, left_out_cells
-from harness.analysis.frame import CaseTables, metric_columns
+from harness.analysis.frame import CaseTables, as_read, folded, metric_columns
 from harness.analysis.intervals import FloatArray, IntArray
 from harness.analysis.model_sizes import ModelSize
 from harness.analysis.order import condition_key
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 MEASURED = ("primary", "confidence", LOSS, "latency_s", "concurrency")
-MARKS = ("question_hash", "scorer", "cluster", "task")
+MARKS = ("question_hash", "scorer", "rubric", "dataset_hash", "cluster", "task")
+UNJUDGED = ("scorer", "rubric")  # which a case without an answer does not have
 MEASURED_MOST = 1e100  # whatever was measured is smaller, and squares of larger values overflow
 CONTEXTS = ("none", "retrieved", "gold", "distractor")
 
@@ -73,8 +74,8 @@ def _marks(cases: "DataFrame", details: "DataFrame", places: Places) -> Marks:
     for name in MARKS:
         table = details if name in details.columns else cases
         if name in table.columns:
-            # a case without an answer has no scorer, but a question without a cluster or a task is one that has none
-            codes = value_codes(table[name])[0] + (name != "scorer")
+            # a question without a cluster or a task is one that has none
+            codes = value_codes(table[name])[0] + (name not in UNJUDGED)
             made[name] = np.asarray(places.dense(codes, -1), dtype=np.intp)
     return made
 
@@ -217,13 +218,12 @@ def _texts(tables: CaseTables, cases: "DataFrame", details: "DataFrame") -> "Ser
     if "answer" in details.columns:
         said = details["answer"].tolist()
     elif tables.results:
-        readings = [tables.results[int(place)].reading for place in cases.index]
-        said = [None if reading is None or reading.problem is not None else reading.value for reading in readings]
+        said = [as_read(tables.results[int(place)]) for place in cases.index]
     else:
         return None
     codes, texts = value_codes(Series(said, dtype="object"))
-    folded = np.array([" ".join(str(text).casefold().split()) or None for text in texts] + [None], dtype=object)
-    return Series(folded[codes], dtype="object")  # a missing one has code -1, the last
+    known = np.array([folded(str(text)) for text in texts] + [None], dtype=object)
+    return Series(known[codes], dtype="object")  # a missing one has code -1, the last
 
 
 def _sources(cases: "DataFrame") -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Scores against model size from the searched cells: the direct line, uplift lines, and what retrieval is worth."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import log10
 from sys import float_info
@@ -37,7 +37,9 @@ class FamilyBands:
 class SizeLine:
     """Scores of several models on the `n` questions that all of them scored, their fit and its bands.
 
-    `unsized` names the models that have scores but no usable size. `dropped` questions lack some model's score.
+    `unsized` names the models that have scores but no usable size. `dropped` questions lack some model's score. `reml`
+    is the fit that takes the sampling errors as known and has the errors of Knapp and Hartung; `fit` and its bands are
+    least squares.
     """
 
     points: tuple[ModelScore, ...]
@@ -47,6 +49,7 @@ class SizeLine:
     dropped: int
     fit: ScalingFit
     bands: tuple[FamilyBands, ...]
+    reml: ScalingFit | Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,7 @@ def size_line(table: ScoreTable, searches: Searches, *, retrieval: bool = False)
     points = _points(models, rows[:, there], table.clusters[there])
     fit = fit_scaling(points, rules_of(table))
     return SizeLine(
+        reml=_reml(points, rules_of(table)),
         points=points,
         unsized=tuple(size.model for size in searches.models if size.model in chosen and size not in models),
         n=int(there.sum()),
@@ -157,6 +161,13 @@ def _worth(
     )
     found = retrieval_worth(scores, rules_of(table))
     return found if found.fit.reason is None else Refused(reason=found.fit.reason)
+
+
+def _reml(points: Sequence[ModelScore], rules: FitRules) -> ScalingFit | Refused:
+    unsure = [point.size.model for point in points if point.se is None]
+    if unsure:
+        return needs(CLUSTERS_LEAST, "cluster of questions for a standard error", 1)
+    return fit_scaling(points, replace(rules, estimator="REML"))
 
 
 def _points(models: Sequence[ModelSize], rows: FloatArray, clusters: IntArray) -> tuple[ModelScore, ...]:

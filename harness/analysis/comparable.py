@@ -13,6 +13,8 @@ Marks = Mapping[str, IntArray]
 TOLD = {
     "question_hash": "have another text or gold answer than in most cells",
     "scorer": "are judged by another metric or version than in most cells",
+    "rubric": "are judged by another rubric than in most cells",
+    "dataset_hash": "come from a data set of another hash than in most cells",
     "cluster": "are in another cluster than in most cells",
     "task": "have another task than in most cells",
 }

@@ -18,6 +18,8 @@ from harness.analysis.run import RunInfo
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+MARKS = ("scorer", "question_hash", "rubric", "dataset_hash")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -46,7 +48,7 @@ def compare_conditions(tables: CaseTables, run: RunInfo) -> tuple[Comparison, ..
 
     Cells are paired by data set and question id, never by row; see `pair_refusal` for the pairs that are not compared.
     """
-    marked = tables.cases.assign(scorer=tables.details["scorer"], question_hash=tables.details["question_hash"])
+    marked = tables.cases.assign(**{name: tables.details[name] for name in MARKS if name in tables.details.columns})
     made = [found for _, cases in marked.groupby("model", sort=False) for found in _of_model(cases, run)]
     families = {by_task: iter(_family(made, by_task=by_task)) for by_task in (False, True)}
     return tuple(replace(found, adjusted=next(families[found.task is not None])) for found in made)
@@ -56,10 +58,12 @@ def pair_refusal(cases: "DataFrame") -> str | None:
     """Why cells cannot be paired question by question, or None when they can.
 
     They can when every cell was asked the same questions (data set, id, text and gold answers), each judged by one
-    metric of one version; a case without an answer was asked all the same.
+    metric of one version; a case without an answer was asked all the same. Equal numbers of rows, or equal ids, are not
+    enough.
 
     Args:
-        cases: the rows of at least one cell, with the case columns, `scorer` and `question_hash`.
+        cases: the rows of at least one cell, with the case columns, `scorer` and `question_hash`, where known also
+            `rubric` and `dataset_hash`.
     """
     asked = cases.groupby(["dataset", "question_id"], sort=True)["cell"].nunique()
     reasons = []
@@ -70,6 +74,9 @@ def pair_refusal(cases: "DataFrame") -> str | None:
     if judged := differing_questions(cases, cases["scorer"]):
         scorers = ", ".join(sorted(cases["scorer"][cases["question_id"].isin(judged)].dropna().unique()))
         reasons.append(f"questions judged by different metrics or versions: {len(judged)} of {len(asked)} ({scorers})")
+    for name, told in (("rubric", "judged by different rubrics"), ("dataset_hash", "from data sets of different hash")):
+        if name in cases.columns and (unlike := differing_questions(cases, cases[name])):
+            reasons.append(f"questions {told}: {len(unlike)} of {len(asked)}")
     return "; ".join(reasons) or None
 
 

@@ -1,12 +1,15 @@
 """Models that vote: members and weights chosen on some questions, judged on others, against the best single member."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from sys import float_info
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from harness.analysis.intervals import Clusters, FloatArray, IntArray, cluster_sizes
-from harness.analysis.paired import Paired, paired_means
+from harness.analysis.crossfit import averaged_interval
+from harness.analysis.distributions import t_two_sided_p
+from harness.analysis.intervals import Clusters, FloatArray, IntArray, cluster_sizes, mean_interval
+from harness.analysis.paired import Paired
 
 FOLDS = 5
 FOLD_SEEDS = 20
@@ -63,15 +66,14 @@ def ensemble(
 
     The candidates are the k most accurate members on the other folds, k = 1 .. M, with equal weights and with weights
     log(p/(1 - p)) of their accuracy there; the most accurate candidate on those folds is taken, the fewest members and
-    equal weights first on ties. Whole clusters share one of
-    at most 5 folds.
+    equal weights first on ties. Whole clusters share one of at most 5 folds.
 
     Args:
         answers: as in `vote`, shape (n, M), members in study order.
         correct: as in `vote`.
         clusters: one cluster name per question; None takes questions as independent, and as named by their place.
-        rng: deals the clusters to folds, and draws the sign flips when there are too many to enumerate.
-        fold_seeds: deals averaged.
+        rng: deals the clusters to folds.
+        fold_seeds: deals averaged, at least 1; the interval counts what the choices hang on them.
 
     Raises:
         ValueError: shapes that do not fit.
@@ -80,26 +82,19 @@ def ensemble(
     """
     codes, right = _tables(answers, correct)
     n, members = codes.shape
-    names = [str(place) for place in range(n)] if clusters is None else list(clusters)
-    groups = cluster_sizes(names, n)[0] if n else np.zeros(0, dtype=np.intp)
-    count = int(groups.max()) + 1 if n else 0
-    used = min(FOLDS, count)
-    if members < 2 or used < 2:  # noqa: PLR2004 - a choice is between two, and held-out needs another fold
-        reason = f"an ensemble needs 2 members and 2 clusters, here {members} and {count}"
-        return Ensemble(members=members, n=n, folds=used, refused=reason)
+    names = [str(place) for place in range(n)] if clusters is None else clusters
+    groups, count = _groups(names, n)
+    bare = Ensemble(members=members, n=n, folds=min(FOLDS, count))
+    if members < 2 or bare.folds < 2:  # noqa: PLR2004 - a choice is between two, and held-out needs another fold
+        return replace(bare, refused=f"an ensemble needs 2 members and 2 clusters, here {members} and {count}")
     ballots = _Ballots(agree=_agreement(codes), answered=codes >= 0, right=right)
-    ranked = [_held_out(ballots, _deal(groups, count, used, rng)) for _ in range(fold_seeds)]
-    voted, single = (np.mean([found[side] for found in ranked], axis=0) for side in (0, 1))
-    sizes = np.concatenate([found[2] for found in ranked])
-    taken, counts = np.unique(sizes, return_counts=True)
-    best = _choose(ballots)
-    return Ensemble(
-        members=members,
-        n=n,
-        folds=used,
-        comparison=paired_means(voted, single, names, rng=rng),
-        sizes=tuple((int(size), int(times) / len(sizes)) for size, times in zip(taken, counts, strict=True)),
-        optimism_vote=float(_voted(ballots, best).mean() - voted.mean()),
+    ranked = [_held_out(ballots, _deal(groups, count, bare.folds, rng)) for _ in range(fold_seeds)]
+    voted, single, taken = (np.stack(parts) for parts in zip(*ranked, strict=True))
+    return replace(
+        bare,
+        comparison=_compared(voted, single, names),
+        sizes=_shares_of(taken.ravel()),
+        optimism_vote=float(_voted(ballots, _choose(ballots)).mean() - voted.mean()),
         optimism_single=float(right.mean(axis=0).max() - single.mean()),
     )
 
@@ -114,6 +109,23 @@ class _Ballots:
 
     def where(self, rows: NDArray[np.bool_]) -> "_Ballots":
         return _Ballots(agree=self.agree[rows], answered=self.answered[rows], right=self.right[rows])
+
+
+def _compared(voted: FloatArray, single: FloatArray, clusters: Clusters) -> Paired:
+    """The difference of scores by fold seed, shape (fold seeds, n), with the t test of its own interval."""
+    rows = voted - single
+    difference = mean_interval(rows[0], clusters) if len(rows) == 1 else averaged_interval(rows, clusters)
+    p, refused = None, difference.refused
+    if refused is None and difference.se is not None and difference.df is not None:
+        p = max(float_info.min, t_two_sided_p(difference.estimate / difference.se, difference.df))
+    return Paired(
+        mean_a=float(voted.mean()),
+        mean_b=float(single.mean()),
+        difference=difference,
+        p_method=difference.method,
+        p=p,
+        p_refused=refused,
+    )
 
 
 def _agreement(codes: IntArray) -> FloatArray:
@@ -140,6 +152,18 @@ def _held_out(ballots: _Ballots, folds: IntArray) -> tuple[FloatArray, FloatArra
         single[out] = ballots.right[out, int(rest.right.mean(axis=0).argmax())]
         sizes.append(int(np.sum(weights > 0)))
     return voted, single, np.array(sizes, dtype=np.intp)
+
+
+def _groups(clusters: Clusters, n: int) -> tuple[IntArray, int]:
+    """Each question's cluster as a code, and how many clusters there are."""
+    codes = cluster_sizes(clusters, n)[0] if n else np.zeros(0, dtype=np.intp)
+    return codes, int(codes.max(initial=-1)) + 1
+
+
+def _shares_of(sizes: IntArray) -> tuple[tuple[int, float], ...]:
+    """Each number of voting members with its share of the choices, fewest first."""
+    taken, counts = np.unique(sizes, return_counts=True)
+    return tuple((int(size), int(times) / len(sizes)) for size, times in zip(taken, counts, strict=True))
 
 
 def _choose(ballots: _Ballots) -> FloatArray:

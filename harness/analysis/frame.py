@@ -98,8 +98,8 @@ class CaseTables:
     reasons: Mapping[tuple[str, str], Mapping[str, int]]
 
 
-def gather(results: Iterable[CaseResult], *, run: RunInfo) -> CaseTables:
-    """Sort the results and lay them out.
+def gather(results: Iterable[CaseResult], *, run: RunInfo, answers: bool = False) -> CaseTables:
+    """Sort the results and lay them out; `answers` says whether the details hold the answers as read (see folded).
 
     Raises:
         MissingExtra: pandas or scipy is not installed.
@@ -109,7 +109,7 @@ def gather(results: Iterable[CaseResult], *, run: RunInfo) -> CaseTables:
     return CaseTables(
         results=ordered,
         cases=case_frame(ordered, run=run),
-        details=detail_frame(ordered, run=run),
+        details=detail_frame(ordered, run=run, answers=answers),
         reasons=unscored_reasons(ordered),
     )
 
@@ -135,13 +135,15 @@ def case_frame(results: Sequence[CaseResult], *, run: RunInfo) -> "DataFrame":
     return DataFrame(columns)
 
 
-def detail_frame(results: Sequence[CaseResult], *, run: RunInfo) -> "DataFrame":
+def detail_frame(results: Sequence[CaseResult], *, run: RunInfo, answers: bool = False) -> "DataFrame":
     """What the coverage ledger and the flags look at beside the case columns; rows follow `results`.
 
     `guess` is the chance that an answer without knowledge is right, in [0, 1]; `flipped` is 1 or 0 where the prompt was
     asked again by itself, `gold_truth` 1 or 0 where the gold answer says yes or no. `scorer` names the primary metric
     as NAME@VERSION. `question_hash` covers what a question asks and accepts: equal ids with different hashes are
-    different questions. `template` and `template_hash` are those that the manifest names for the data set.
+    different questions. `template` and `template_hash` are those that the manifest names for the data set. With
+    `answers` the column `answer` holds what each answer was read as, which votes and agreement need once the results
+    themselves are gone; missing for a blank and where nothing could be read.
 
     Raises:
         MissingExtra: pandas is not installed.
@@ -157,7 +159,20 @@ def detail_frame(results: Sequence[CaseResult], *, run: RunInfo) -> "DataFrame":
         "template": [None if mark is None else mark.name for mark in used],
         "template_hash": [None if mark is None else mark.hash for mark in used],
     }
+    if answers:
+        more["answer"] = [folded(as_read(result)) for result in results]
     return DataFrame(_columns(DETAILS, results) | {name: _series(name, values) for name, values in more.items()})
+
+
+def as_read(result: CaseResult) -> str | None:
+    """What the answer was read as; None where there is none, or it could not be read."""
+    reading = result.reading
+    return None if reading is None or reading.problem is not None else reading.value
+
+
+def folded(text: str | None) -> str | None:
+    """The text without what does not tell answers apart, case and spaces; None for a blank."""
+    return None if text is None else " ".join(text.casefold().split()) or None
 
 
 def template_marks(run: RunInfo, datasets: Iterable[str]) -> Mapping[str, TemplateMark]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.analysis.gate_cells import CellPair, Refused, pairs
+from harness.analysis.gate_clusters import gate_power, gate_tests
 from harness.analysis.intervals import FloatArray, IntArray, Interval
-from harness.analysis.margin_tests import Margin, MarginTests, bounded_interval, margin_power, margin_tests
+from harness.analysis.margin_tests import Margin, MarginTests, bounded_interval
 from harness.analysis.multiplicity import Adjusted, adjust
 from harness.analysis.power import NonInferiorityPower
 from harness.analysis.yardstick import CORRECT, RunCases, Yardstick, changes, yardstick
@@ -82,7 +83,7 @@ def gate(a: RunCases, b: RunCases, rule: Rule) -> Gate:
     Both families of p-values, one test per compared cell, are adjusted by Holm. So the chance that any cell which is
     worse by the margin or more is passed as no regression is at most .05, and so is the chance that any cell which is
     not worse by more than the margin is called a regression; whether the whole run passes errs no more often than the
-    first. (.06 is what simulation allows for approximate tests; rare losses that come in few clusters exceed it.)
+    first. (In simulation the approximate tests err at most .06; see gate_tests for rare losses in few clusters.)
     A cell whose answers all have the same keys and scores in both runs was not changed: no regression, untested.
 
     Raises:
@@ -129,7 +130,7 @@ def margin_of(rule: Rule, stick: Yardstick) -> Margin:
 
 
 def _judged(compared: Sequence[CellPair], stick: Yardstick, margin: Margin) -> tuple[GateCell, ...]:
-    tests = [None if _unchanged(pair) else margin_tests(*_gain(pair, stick), margin) for pair in compared]
+    tests = [None if _unchanged(pair) else gate_tests(*_gain(pair, stick), margin) for pair in compared]
     worse, held = (
         adjust([None if test is None else getattr(test, side) for test in tests], exploratory=False)
         for side in ("worse", "held")
@@ -154,7 +155,7 @@ def _gain(pair: CellPair, stick: Yardstick) -> tuple[FloatArray, FloatArray, Int
 def _measured(pair: CellPair, stick: Yardstick, margin: Margin, family: int) -> tuple[Interval, NonInferiorityPower]:
     new, old, clusters = _gain(pair, stick)
     interval = bounded_interval(new, old, clusters, level=LEVEL, span=stick.span)
-    return interval, margin_power(new, old, clusters, margin, alpha=ALPHA / max(1, family))
+    return interval, gate_power(new, old, clusters, margin, alpha=ALPHA / max(1, family))
 
 
 def _cell(
@@ -179,13 +180,22 @@ def _cell(
         held=held,
         measurably_worse=interval.high is not None and interval.high < 0,
         reason=None if test is None else test.refused,
-        notes=pair.notes,
+        notes=(*pair.notes, *_unseen_note(test, interval, power)),
     )
     if test is None:
         # one measurement read twice: there is no difference to estimate
         bare = replace(interval, low=None, high=None, refused="both runs hold the same answers")
         return replace(cell, verdict="no regression", gain=bare, reason=bare.refused)
     return replace(cell, verdict=_verdict(worse, held))
+
+
+def _unseen_note(test: MarginTests | None, interval: Interval, power: NonInferiorityPower) -> tuple[str, ...]:
+    """Why a cell whose interval clears the margin is not passed, where that is for the clusters."""
+    clears = interval.low is not None and interval.low > -power.margin and interval.clusters < interval.n
+    if test is None or test.held is None or test.held <= ALPHA or not clears:
+        return ()
+    few = f"{interval.clusters} clusters are too few to have seen a loss that takes whole clusters"
+    return (f"its interval clears the margin, but {few}",)
 
 
 def _verdict(worse: Adjusted | None, held: Adjusted | None) -> Verdict:

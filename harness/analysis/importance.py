@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -63,7 +63,7 @@ def factor_importance(
     """omega^2 = (SS - df MS_e)/(SS_total + MS_e) of every factor and pair, by least squares.
 
     A factor's SS is what the model of all factors loses without it (type II); a pair's is what that model gains by it.
-    MS_e is that of the larger model. Shuffled scores give the null, resampled rows the percentile interval.
+    MS_e is that of the larger model. Shuffled scores give the null, resampled rows the interval, in any order of rows.
 
     Args:
         scores: one per row (experiment), shape (n,), finite, n >= 1.
@@ -80,27 +80,19 @@ def factor_importance(
     rows = finite(scores)
     if bad := [name for name, levels in factors.items() if len(levels) != len(rows)]:
         raise ValueError(f"factor {bad[0]!r} has {len(factors[bad[0]])} levels for {len(rows)} scores")
-    data, named = _with_levels(rows, factors)
-    n = len(data)
-    pairs = list(combinations(named, 2)) if interactions else []
-    effects = [*((name,) for name in named), *pairs]
-    squares = float(np.sum((data - data.mean()) ** 2)) if n else 0.0
-    reason = _refusal(n, squares, float(np.abs(data).max(initial=0.0)))
+    data, named = _in_order(*_with_levels(rows, factors))
+    effects = [*((name,) for name in named), *(combinations(named, 2) if interactions else ())]
+    n, squares = len(data), float(np.sum((data - data.mean()) ** 2)) if len(data) else 0.0
+    found = Importance(n=n, dropped=len(rows) - n, draws=draws, shares=())
+    if reason := _refusal(n, squares, float(np.abs(data).max(initial=0.0))):
+        bare = [FactorShare(factors=effect, levels=_levels(effect, named), n=n) for effect in effects]
+        return replace(found, shares=tuple(_refused(share, reason) for share in bare))
+    resampled = rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
+    drawn = (data, rng.permuted(np.tile(data, (draws, 1)), axis=1), resampled)
     varied = [name for name, levels in named.items() if len(set(levels)) > 1]
-    resampled = (
-        rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64) if reason is None else np.zeros((0, n))
-    )
-    shuffled = rng.permuted(np.tile(data, (draws, 1)), axis=1)
-    shares = tuple(
-        _share(effect, named, varied, (data, shuffled, resampled))
-        if reason is None
-        else FactorShare(factors=effect, levels=_levels(effect, named), n=n, refused=reason)
-        for effect in effects
-    )
-    left = None
-    if reason is None:
-        left = float(_errors(_design(varied, (), named, n), data[None, :], np.ones((1, n)))[0][0]) / squares
-    return Importance(n=n, dropped=len(rows) - n, draws=draws, shares=shares, unexplained=left)
+    left = float(_errors(_design(varied, (), named, n), data[None, :], np.ones((1, n)))[0][0]) / squares
+    shares = tuple(_share(effect, named, varied, drawn) for effect in effects)
+    return replace(found, shares=shares, unexplained=left)
 
 
 def _share(
@@ -215,6 +207,12 @@ def _with_levels(
         for name, levels in factors.items()
     }
     return scores[kept], named
+
+
+def _in_order(scores: FloatArray, named: dict[str, list[str]]) -> tuple[FloatArray, dict[str, list[str]]]:
+    """The rows by score, then by level, so that the draws do not hang on the order they came in."""
+    order = np.lexsort([*(np.asarray(levels, dtype=np.str_) for levels in named.values()), scores])
+    return scores[order], {name: [levels[place] for place in order] for name, levels in named.items()}
 
 
 def _has_levels(row: tuple[object, ...]) -> bool:

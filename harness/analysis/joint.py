@@ -27,8 +27,8 @@ def joint_means(scores: ArrayLike, clusters: Clusters) -> JointMeans:
     """Column means and (1/n^2) sum_g e_g e_g' / (1 - n_g/n), e_g the cluster's summed residuals of every column.
 
     Its diagonal holds the squared standard errors of clustered_error; clusters of one question each give the sample
-    covariance over n. Of several draws (fold seeds) the means are averaged, and so are the covariances: the covariance
-    of averaged scores would be too small, see averaged_interval.
+    covariance over n. Of several draws (fold seeds) the means are averaged, and their covariance is the mean over draws
+    of the draw's own plus that of its means around their average: see averaged_interval.
 
     Args:
         scores: shape (n, columns) or (draws, n, columns), columns >= 1; a question with a value that is not finite is
@@ -38,7 +38,8 @@ def joint_means(scores: ArrayLike, clusters: Clusters) -> JointMeans:
     Raises:
         ValueError: shapes that differ, or fewer than two clusters with a complete row.
 
-    Source: Bell and McCaffrey 2002, Survey Methodology 28(2), for several columns at once.
+    Source: Bell and McCaffrey 2002, Survey Methodology 28(2), for several columns at once; Chernozhukov et al. 2018,
+    The Econometrics Journal 21(1), on averaging over sample splits.
     """
     data = np.asarray(scores, dtype=np.float64)
     drawn = data[None] if data.ndim == 2 else data  # noqa: PLR2004 - questions by columns
@@ -62,11 +63,16 @@ def joint_means(scores: ArrayLike, clusters: Clusters) -> JointMeans:
 
 
 def _covariance(scores: FloatArray, codes: IntArray, sizes: FloatArray) -> FloatArray:
-    """The mean over draws of the CR2 covariance of scores, shape (draws, n, columns)."""
+    """The CR2 covariance of scores, shape (draws, n, columns), averaged over draws, plus that between draws."""
     n = len(codes)
-    residuals = scores - scores.mean(axis=1, keepdims=True)
+    means = scores.mean(axis=1, keepdims=True)
+    residuals = scores - means
     starts = np.concatenate([[0], np.cumsum(sizes[:-1])]).astype(np.intp)
     sums = np.add.reduceat(residuals[:, np.argsort(codes, kind="stable")], starts, axis=1)
     sums /= np.sqrt(1 - sizes / n)[:, None]
-    covariance: FloatArray = np.mean(np.matmul(sums.transpose(0, 2, 1), sums), axis=0) / n**2
-    return covariance
+    within: FloatArray = np.mean(np.matmul(sums.transpose(0, 2, 1), sums), axis=0) / n**2
+    if len(scores) == 1:
+        return within
+    around = means[:, 0] - means[:, 0].mean(axis=0)
+    between: FloatArray = around.T @ around / len(around)
+    return within + between

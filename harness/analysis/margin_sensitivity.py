@@ -121,7 +121,10 @@ def _row(sides: tuple[Side, Side], rules: tuple[Rule, Rule], clusters: Clusters,
 
 
 def verdict_of_rows(rows_a: FloatArray, rows_b: FloatArray, clusters: Clusters, margin: float) -> MarginVerdict:
-    """The verdict of scores by fold seed, shape (1 or fold seeds, n), seed by seed, since both sides share folds."""
+    """The verdict of scores by fold seed, shape (1 or fold seeds, n), seed by seed, since both sides share folds.
+
+    The design effect behind its power holds what clusters add to the variance, and what the choice adds.
+    """
     if len(rows_a) == len(rows_b) == 1:
         return margin_verdict(rows_a[0], rows_b[0], clusters, margin=margin)
     differences = rows_a - rows_b

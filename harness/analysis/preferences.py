@@ -14,6 +14,7 @@ from harness.analysis.intervals import FloatArray, IntArray
 
 Result = Literal["a", "b", "tie"]
 STEPS_MOST = 100
+TIE = 2  # the code of the third outcome
 CLOSE = 1e-10
 
 
@@ -91,7 +92,7 @@ def preferences(matches: Sequence[Match], *, level: float = 0.95) -> Preferences
         [(place[match.a], place[match.b], ("a", "b", "tie").index(match.result)) for match in matches], dtype=np.intp
     ).reshape(-1, 3)
     names = [match.cluster for match in matches]
-    bare = Preferences(n=len(table), ties=int(np.sum(table[:, 2] == 2)), clusters=len(set(names)), level=level)  # noqa: PLR2004 - the third outcome
+    bare = Preferences(n=len(table), ties=int(np.sum(table[:, 2] == TIE)), clusters=len(set(names)), level=level)
     if reason := _refusal(table, players, bare):
         return Preferences(n=bare.n, ties=bare.ties, clusters=bare.clusters, level=level, refused=reason)
     values = _fit(table, len(players), ties=bare.ties > 0)
@@ -113,9 +114,27 @@ def _refusal(table: IntArray, players: Sequence[str], bare: Preferences) -> str 
     for middle in range(len(players)):
         beats |= np.outer(beats[:, middle], beats[middle])
     if beats.all():
-        return None
+        in_order = bare.ties > 0 and _is_in_order(table, len(players))
+        return "strengths are infinite: the wins follow one order, which ties alone interrupt" if in_order else None
     stuck = next(players[row] for row in range(len(players)) if not beats[row].all())
     return f"strengths are infinite or unlinked: {stuck!r} never beats or ties its way to every other player"
+
+
+def _is_in_order(table: IntArray, players: int) -> bool:
+    """Whether players can be placed so that winners stand at least 1 above and ties at most 1 apart.
+
+    The likelihood then grows without end as strengths and the tie weight grow together; shortest paths tell.
+    """
+    apart = np.full((players, players), np.inf)
+    first, second, result = table.T
+    for winner, loser in ((first[result == 0], second[result == 0]), (second[result == 1], first[result == 1])):
+        apart[winner, loser] = -1.0
+    tied = result == TIE
+    for one, other in ((first[tied], second[tied]), (second[tied], first[tied])):
+        apart[one, other] = np.minimum(apart[one, other], 1.0)
+    for middle in range(players):
+        apart = np.minimum(apart, apart[:, middle, None] + apart[middle])
+    return bool((np.diag(apart) >= 0).all())
 
 
 def _fit(table: IntArray, players: int, *, ties: bool) -> FloatArray:

@@ -6,45 +6,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.analysis.aggregates import AggregateInfo, experiment_numbers
 from harness.analysis.arms import CaseGrid, arm_means, models_of
 from harness.analysis.cells import LOSS
-from harness.analysis.compatible.benefit import (
-    BenefitDistribution,
-    BestRetrieval,
-    benefit_distribution,
-    best_retrieval,
-)
+from harness.analysis.compatible.benefit import BenefitDistribution, BestRetrieval
 from harness.analysis.compatible.ccg import ccg_series, confidence_gap
 from harness.analysis.compatible.ccg_by_task import TaskCcg
 from harness.analysis.compatible.experiments import DIRECT, FACTORS, LEADING, RETRIEVAL
-from harness.analysis.compatible.groundedness import FaithfulnessGap, Groundedness, faithfulness_gaps, groundedness
-from harness.analysis.compatible.scaling import (
-    DirectCurve,
-    MetricCurves,
-    ModelRow,
-    dataset_cells,
-    direct_curve,
-    model_rows,
-    multi_metric_curves,
-)
+from harness.analysis.compatible.groundedness import FaithfulnessGap, Groundedness
+from harness.analysis.compatible.scaling import DirectCurve, MetricCurves, ModelRow, dataset_cells, model_rows
 from harness.analysis.compatible.six_conditions import SixConditions, six_conditions
-from harness.analysis.compatible.tiers import (
-    TierRow,
-    TierSensitivity,
-    TierVerdict,
-    tier_sensitivity,
-    tier_table,
-    verdict_table,
-)
-from harness.analysis.compatible.variance import VarianceShares, variance_shares, variance_shares_by_tier
+from harness.analysis.compatible.tiers import TierRow, TierSensitivity, TierVerdict
+from harness.analysis.compatible.variance import VarianceShares
+from harness.analysis.frame import template_marks
 from harness.analysis.grid_confidence import task_places
 from harness.analysis.intervals import FloatArray, IntArray
+from harness.analysis.published_effects import PublishedEffects, with_levels
+from harness.analysis.published_pairs import percent
+from harness.analysis.published_sizes import size_tables
 from harness.analysis.run import RunInfo
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-VARIANCE_FACTORS = (*FACTORS, "condition")
 MEASURED = ("primary", "confidence", LOSS)
 
 
@@ -68,49 +52,59 @@ class Published:
     best_cells: tuple[BestRetrieval, ...]
     variance: VarianceShares
     variance_by_tier: tuple[VarianceShares, ...]
+    effects: PublishedEffects
     groundedness: tuple[Groundedness, ...]
     faithfulness: tuple[FaithfulnessGap, ...]
     six_conditions: tuple[SixConditions, ...]
     ccg: tuple[TaskCcg, ...]
 
 
-def published(grid: CaseGrid, run: RunInfo) -> Published:
-    """All published formulas over the cells of a grid; without cells each part has its own reason."""
-    rows = grid_rows(grid)
+def published(grid: CaseGrid, run: RunInfo, seed: int) -> Published:
+    """All published formulas over the cells of a grid; without cells each part has its own reason.
+
+    Args:
+        grid: the cases.
+        run: the metrics' directions, and the levels of the conditions' factors.
+        seed: of the bootstrap of the weighted means.
+    """
+    rows = grid_rows(grid, run)
     scored = bool(np.isfinite(rows["primary"].to_numpy(dtype=np.float64)).any())
     metric = "primary" if scored else "pass_rate"
-    models = model_rows(dataset_cells(rows, metric))
-    tiers = tier_table(models)
+    about = AggregateInfo(metric=metric, metrics=grid.metrics, higher_is_better=run.higher_is_better, seed=seed)
+    numbers = experiment_numbers(rows, about)
+    sizes = size_tables(model_rows(dataset_cells(rows, metric)))
     condition = next((arm.condition for arm in grid.arms if arm.is_base and arm.context == "none"), None)
     return Published(
         metric=metric,
-        rows=len(rows),
+        rows=numbers.rows,
         condition=condition,
-        direct=direct_curve(rows, metric),
-        models=models,
-        curves=multi_metric_curves(rows, grid.metrics, run.higher_is_better),
-        tiers=tiers,
-        verdicts=verdict_table(tiers),
-        sensitivity=tuple(found for row in tiers for found in tier_sensitivity(models, row.tier)),
-        benefits=benefit_distribution(rows, metric),
-        best_cells=best_retrieval(rows, metric),
-        variance=variance_shares(rows, metric, VARIANCE_FACTORS),
-        variance_by_tier=variance_shares_by_tier(rows, metric, VARIANCE_FACTORS),
-        groundedness=groundedness(rows),
-        faithfulness=faithfulness_gaps(rows),
+        direct=numbers.direct,
+        models=sizes.models,
+        curves=numbers.curves,
+        tiers=sizes.tiers,
+        verdicts=sizes.verdicts,
+        sensitivity=sizes.sensitivity,
+        benefits=numbers.benefits,
+        best_cells=numbers.best_cells,
+        variance=numbers.variance,
+        variance_by_tier=numbers.variance_by_tier,
+        effects=numbers.effects,
+        groundedness=numbers.groundedness,
+        faithfulness=numbers.faithfulness,
         six_conditions=tuple(six_conditions(size.model, _counts(grid, size.model)) for size in models_of(grid.arms)),
         ccg=tuple(_ccg(grid, condition)),
     )
 
 
-def grid_rows(grid: CaseGrid) -> "DataFrame":
-    """The experiment rows of a grid, as `experiment_rows` makes them of a run; the factors' levels are not known."""
+def grid_rows(grid: CaseGrid, run: RunInfo) -> "DataFrame":
+    """The experiment rows of a grid, as `experiment_rows` makes them of a run, with the levels that the run tells."""
     from pandas import DataFrame
 
     names = [*grid.metrics, *MEASURED]
     empty = np.full((len(grid.arm_of), len(grid.questions.ids)), np.nan)
     told = {name: arm_means(grid, grid.columns.get(name, empty)) for name in names} | {"pass_rate": _right(grid)}
     datasets = np.array(grid.questions.datasets, dtype=object)
+    marks = template_marks(run, set(grid.questions.datasets))
     rows = [
         _row(grid, arm, str(dataset), np.flatnonzero(datasets == dataset), told)
         for arm in range(len(grid.arms))
@@ -120,7 +114,9 @@ def grid_rows(grid: CaseGrid) -> "DataFrame":
     made = DataFrame([row | missing for row in rows], columns=[*LEADING, *missing, *told])
     texts = dict.fromkeys(["model", "tier", "dataset", "kind", "condition"], "string")
     floats = dict.fromkeys(["params_b", *told], "float64")
-    return made.astype(texts | floats)
+    made = with_levels(made.astype(texts | floats), run.factors)
+    templates = made["dataset"].astype("object").map({name: mark.name for name, mark in marks.items()})
+    return made.assign(prompt=made["prompt"].where(made["prompt"].notna(), templates))
 
 
 def _row(grid: CaseGrid, place: int, dataset: str, where: IntArray, told: dict[str, FloatArray]) -> dict[str, object]:
@@ -157,13 +153,13 @@ def _ccg(grid: CaseGrid, condition: str | None) -> Iterator[TaskCcg]:
         found = [_means(grid, place, where) for place in arms]
         known = [(place, one) for place, one in zip(arms, found, strict=True) if one[0]]
         sizes = [grid.arms[place].size.params_b for place, _ in known]
-        accuracies = [100 * one[1] for _, one in known]
+        accuracies = [percent(one[1]) for _, one in known]
         yield TaskCcg(
             task=task,
             condition=condition or "",
             answered=sum(one[0] for _, one in known),
             ccg=ccg_series(sizes, [one[2] for _, one in known], accuracies),
-            gap=confidence_gap(sizes, [100 * one[3] for _, one in known], accuracies),
+            gap=confidence_gap(sizes, [percent(one[3]) for _, one in known], accuracies),
         )
 
 

@@ -1,7 +1,7 @@
 """Ratios of two uncertain numbers, whose confidence sets need be no intervals."""
 
 from dataclasses import dataclass
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Literal
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from harness.analysis.distributions import t_quantile
 from harness.analysis.intervals import NO_SPREAD, Clusters, clusters_where, distinct
-from harness.analysis.joint import joint_means
+from harness.analysis.joint import JointMeans, joint_means
 
 SetKind = Literal["interval", "complement", "everything", "undefined"]
 FLAT = 1e-12  # a leading coefficient below this share of its parts is 0
@@ -80,13 +80,14 @@ def fieller_set(quotient: Quotient, *, level: float = 0.95) -> RatioSet:
     n_unit, d_unit = _units(quotient)
     if d_unit <= 0:
         return RatioSet(kind="undefined", reason="the denominator is 0 and does not vary")
-    if n_unit <= 0:
-        n_unit = 1.0
+    if not isfinite(n_unit / d_unit):
+        return RatioSet(kind="undefined", reason="the denominator is too small beside the numerator")
     t2 = t_quantile((1 + level) / 2, quotient.df) ** 2
     n, d = quotient.numerator / n_unit, quotient.denominator / d_unit
-    v_nn, v_dd = quotient.numerator_variance / n_unit**2, quotient.denominator_variance / d_unit**2
+    # divided twice, so that no square of a unit overflows or vanishes
+    v_nn, v_dd = quotient.numerator_variance / n_unit / n_unit, quotient.denominator_variance / d_unit / d_unit
     most = sqrt(v_nn * v_dd)
-    v_nd = min(most, max(-most, quotient.covariance / (n_unit * d_unit)))
+    v_nd = min(most, max(-most, quotient.covariance / n_unit / d_unit))
     lead, half = d**2 - t2 * v_dd, n * d - t2 * v_nd
     rest = n**2 - t2 * v_nn
     # half^2 - lead * rest, written so that nothing cancels as the variances shrink
@@ -142,7 +143,11 @@ def compensation_ratio(scores: ArrayLike, clusters: Clusters, *, level: float = 
         why = f"a ratio needs complete questions in at least 2 clusters, here {groups}"
         confidence = RatioSet(kind="undefined", reason=why)
         return Ratio(level=level, n=n, clusters=groups, dropped=len(there) - n, confidence=confidence)
-    joint = joint_means(drawn[:, :, 1:] - drawn[:, :, :1], clusters)
+    kept = np.where(there[:, None], drawn, np.nan)  # infinities have no difference
+    return _ratio(joint_means(kept[:, :, 1:] - kept[:, :, :1], clusters), level)
+
+
+def _ratio(joint: JointMeans, level: float) -> Ratio:
     quotient = Quotient(
         numerator=float(joint.means[0]),
         denominator=float(joint.means[1]),
@@ -171,9 +176,9 @@ def _seen_set(quotient: Quotient, level: float) -> RatioSet:
 
 
 def _units(quotient: Quotient) -> tuple[float, float]:
-    """The sizes of numerator and denominator, so that the set does not depend on their units."""
+    """The sizes of numerator (1 for 0) and denominator, so that the set does not depend on their units."""
     return (
-        max(abs(quotient.numerator), sqrt(quotient.numerator_variance)),
+        max(abs(quotient.numerator), sqrt(quotient.numerator_variance)) or 1.0,
         max(abs(quotient.denominator), sqrt(quotient.denominator_variance)),
     )
 

@@ -16,7 +16,14 @@ from harness.analysis.model_sizes import ModelSize
 from harness.analysis.multiplicity import Adjusted, adjust
 from harness.analysis.order import BASELINE
 from harness.analysis.paired import Paired, paired_means, paired_shares
-from harness.analysis.power import DetectableEffect, detectable_effect, paired_design
+from harness.analysis.power import (
+    DetectableEffect,
+    NonInferiorityPower,
+    PairedDesign,
+    detectable_effect,
+    noninferiority_power,
+    paired_design,
+)
 from harness.analysis.refusals import Refused, needs
 from harness.analysis.searched import Searches, sized
 
@@ -26,7 +33,8 @@ class WithinModel:
     """One condition minus direct answering by the same model, over the `n` questions that both scored.
 
     The declared family is retrieval with the model's own weights and precision (Holm); all else is exploratory
-    (Benjamini-Hochberg). `adjusted` is None exactly when there is no p.
+    (Benjamini-Hochberg). `adjusted` is None exactly when there is no p. `power` tells the questions that the declared
+    margin needs.
     """
 
     model: str
@@ -37,6 +45,7 @@ class WithinModel:
     dropped: int
     paired: Paired | Refused
     detectable: DetectableEffect | Refused
+    power: NonInferiorityPower | Refused
     declared: bool
     adjusted: Adjusted | None = None
 
@@ -46,7 +55,7 @@ class Substitute:
     """One smaller model with one retrieval condition against one larger model that answers directly.
 
     `verdict` reads the declared margin on unadjusted intervals; `test` is the two-sided test of a difference, adjusted
-    over all pairs of this table by max-T (exploratory).
+    over all pairs of this table by max-T (exploratory). The verdict holds the questions that the margin needs.
     """
 
     small: str
@@ -56,6 +65,7 @@ class Substitute:
     dropped: int
     verdict: MarginVerdict | Refused
     test: PairTest
+    detectable: DetectableEffect | Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +81,18 @@ class BestSubstitute:
     sensitivity: tuple[SensitivityRow, ...]
 
 
-def within_models(table: ScoreTable, seed: int) -> tuple[WithinModel, ...] | Refused:
-    """Every other condition against direct answering, within each model, in study order."""
+def within_models(table: ScoreTable, seed: int, margin: float | None = None) -> tuple[WithinModel, ...] | Refused:
+    """Every other condition against direct answering, within each model, in study order.
+
+    Args:
+        table: the scores.
+        seed: of the sign flips.
+        margin: the declared one, for the questions it needs; without one above 0 that part is refused.
+    """
     pairs = [pair for model in dict.fromkeys(arm.model for arm in table.arms) for pair in _pairs_of(table, model)]
     if not pairs:
         return needs(1, "model with a direct and another cell", 0)
-    made = [_within(table, pair, seed) for pair in pairs]
+    made = [_within(table, pair, seed, margin) for pair in pairs]
     for declared in (True, False):
         places = [place for place, row in enumerate(made) if row.declared == declared]
         p_values = [_p(made[place].paired) for place in places]
@@ -135,9 +151,12 @@ def _best(pair: tuple[str, str], searches: Searches, clusters: IntArray, margin:
 def _substitute(table: ScoreTable, pair: tuple[int, int], test: PairTest, margin: float) -> Substitute:
     a, b, there = _both(table, pair)
     small, large = (table.arms[place] for place in pair)
-    verdict: MarginVerdict | Refused = Refused(reason=f"none of {len(there)} questions is scored in both cells")
+    unscored = Refused(reason=f"none of {len(there)} questions is scored in both cells")
+    verdict: MarginVerdict | Refused = unscored
+    detectable: DetectableEffect | Refused = unscored
     if len(a):
         verdict = margin_verdict(a, b, table.clusters[there], margin=margin)
+        detectable = detectable_effect(paired_design(a, b, table.clusters[there]))
     return Substitute(
         small=small.model,
         condition=small.condition,
@@ -146,21 +165,22 @@ def _substitute(table: ScoreTable, pair: tuple[int, int], test: PairTest, margin
         dropped=len(there) - len(a),
         verdict=verdict,
         test=test,
+        detectable=detectable,
     )
 
 
-def _within(table: ScoreTable, pair: tuple[int, int], seed: int) -> WithinModel:
+def _within(table: ScoreTable, pair: tuple[int, int], seed: int, margin: float | None) -> WithinModel:
     a, b, there = _both(table, pair)
     arm, direct = (table.arms[place] for place in pair)
     unscored = Refused(reason=f"none of {len(there)} questions is scored in both cells")
     paired: Paired | Refused = unscored
-    detectable: DetectableEffect | Refused = unscored
+    design: PairedDesign | None = None
     if len(a):
         binary = bool(np.isin(a, (0.0, 1.0)).all() and np.isin(b, (0.0, 1.0)).all())
         rng = generator(seed, "sign flips", table.name, table.missing, arm.model, arm.condition, direct.condition)
         clusters = table.clusters[there]
         paired = (paired_shares if binary else paired_means)(a, b, clusters, rng=rng)
-        detectable = detectable_effect(paired_design(a, b, clusters))
+        design = paired_design(a, b, clusters)
     return WithinModel(
         model=arm.model,
         condition=arm.condition,
@@ -169,9 +189,16 @@ def _within(table: ScoreTable, pair: tuple[int, int], seed: int) -> WithinModel:
         n=len(a),
         dropped=len(there) - len(a),
         paired=paired,
-        detectable=detectable,
+        detectable=unscored if design is None else detectable_effect(design),
+        power=unscored if design is None else _power(design, margin),
         declared=arm.is_base and arm.context == "retrieved",
     )
+
+
+def _power(design: PairedDesign, margin: float | None) -> NonInferiorityPower | Refused:
+    if margin is None or not 0 < margin < float("inf"):
+        return Refused(reason=f"needs a declared margin above 0, has {'none' if margin is None else f'{margin:g}'}")
+    return noninferiority_power(design, margin=margin)
 
 
 def _pairs_of(table: ScoreTable, model: str) -> Iterator[tuple[int, int]]:

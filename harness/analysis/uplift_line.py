@@ -6,10 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from harness.analysis.intervals import Clusters, clusters_where, distinct
-from harness.analysis.joint import joint_means
+from harness.analysis.intervals import Clusters, FloatArray, clusters_where, distinct
+from harness.analysis.joint import JointMeans, joint_means
 from harness.analysis.line import Coefficient, coefficient
-from harness.analysis.model_sizes import MODELS_FOR_INTERVAL, ModelSize, SizeKind, design_of, usable
+from harness.analysis.model_sizes import (
+    MODELS_FOR_INTERVAL,
+    ModelSize,
+    SizeDesign,
+    SizeKind,
+    design_of,
+    usable,
+)
 from harness.analysis.scaling_fit import fitted_line, leave_one_out
 
 
@@ -61,26 +68,35 @@ def uplift_by_size(
     Raises:
         ValueError: shapes that differ, or a model stands twice.
     """
-    data = np.asarray(uplifts, dtype=np.float64)
-    data = data[None] if data.ndim == 2 else data  # noqa: PLR2004 - questions by models
-    if data.ndim != 3 or data.shape[1:] != (len(clusters), len(sizes)):  # noqa: PLR2004 - draws
-        raise ValueError(f"uplifts of shape {data.shape} for {len(clusters)} questions and {len(sizes)} models")
+    data = _by_draw(uplifts, len(clusters), len(sizes))
     places, left_out = usable(sizes, size)
     kept = [sizes[place] for place in places]
     bare = UpliftLine(models=tuple(one.model for one in kept), left_out=left_out)
     design = design_of(kept, size, by_family=False)
     if isinstance(design, str):
         return replace(bare, reason=design)
-    complete = np.asarray(np.isfinite(data[:, :, places]).all(axis=(0, 2)))
-    groups = distinct(clusters_where(clusters, complete))
+    used = data[:, :, places]
+    groups = distinct(clusters_where(clusters, np.asarray(np.isfinite(used).all(axis=(0, 2)))))
     if groups < 2:  # noqa: PLR2004 - one cluster has no spread between clusters
         return replace(bare, reason=f"uplifts of all models are known in {groups} clusters, and at least 2 are needed")
-    joint = joint_means(data[:, :, places], clusters)
+    return _fitted(bare, design, joint_means(used, clusters), level)
+
+
+def _by_draw(uplifts: ArrayLike, questions: int, models: int) -> FloatArray:
+    """The uplifts with draws as their first axis, shape (draws, n, models)."""
+    data = np.asarray(uplifts, dtype=np.float64)
+    data = data[None] if data.ndim == 2 else data  # noqa: PLR2004 - questions by models
+    if data.ndim != 3 or data.shape[1:] != (questions, models):  # noqa: PLR2004 - draws
+        raise ValueError(f"uplifts of shape {data.shape} for {questions} questions and {models} models")
+    return data
+
+
+def _fitted(bare: UpliftLine, design: SizeDesign, joint: JointMeans, level: float) -> UpliftLine:
     line = fitted_line(joint.means, design.matrix, joint.covariance, "REML")
     largest = float(np.max(np.abs(joint.means)))
     found = [coefficient(line, place, level=level, scale=largest) for place in (0, 1)]
-    if len(kept) < MODELS_FOR_INTERVAL:
-        why = f"an interval needs at least {MODELS_FOR_INTERVAL} models, here {len(kept)}"
+    if len(bare.models) < MODELS_FOR_INTERVAL:
+        why = f"an interval needs at least {MODELS_FOR_INTERVAL} models, here {len(bare.models)}"
         found = [replace(one, refused=why) for one in found]
     at_centre, slope = found
     return replace(

@@ -33,6 +33,7 @@ from harness.analysis.grid_spread import (
     repeat_spreads,
     tier_importances,
 )
+from harness.analysis.judged import JudgeCheck, JudgedPairs, Verdicts, judge_checks, judged_pairs
 from harness.analysis.latency import Latency
 from harness.analysis.model_sizes import ModelSize, size_of, usable
 from harness.analysis.refusals import Refused
@@ -53,7 +54,6 @@ from harness.analysis.uplift_line import UpliftLine
 if TYPE_CHECKING:
     from harness.analysis.published import Published
 
-NO_VERDICTS = "needs 1 judge's verdict on a pair of answers, has 0: the case table holds none"
 Part = TypeVar("Part")
 
 
@@ -119,27 +119,29 @@ class Analysis:
     latencies: tuple[Latency, ...] | Refused
     votes: tuple[ConditionVote, ...] | Refused
     questions: QuestionViews | Refused
-    preferences: Refused
+    preferences: JudgedPairs | Refused
+    judges: tuple[JudgeCheck, ...] | Refused
     published: "Published | Refused"
 
 
-def analyse(tables: CaseTables, run: RunInfo, seed: int) -> Analysis:
+def analyse(tables: CaseTables, run: RunInfo, seed: int, verdicts: Verdicts | None = None) -> Analysis:
     """Everything that the cases allow to be said.
 
     Args:
         tables: the cases; their order changes nothing.
         run: the declared margin and the metrics' directions.
         seed: of every draw.
+        verdicts: what judges said of the answers, None where none was asked.
 
     Raises:
-        HarnessError: as case_grid.
+        HarnessError: as case_grid, or a table of verdicts is damaged.
         MissingExtra: scipy is not installed.
     """
     from harness.analysis.published import published  # needs pandas
 
-    grid = case_grid(tables)
+    grid, said = case_grid(tables), verdicts or Verdicts()
     if not grid.arms:
-        return _nothing(grid, run, seed)
+        return _nothing(grid, run, seed, said)
     planned = score_table(grid)
     missing = int((grid.columns["answered"] != 1).sum())
     headline = _shares(planned, run, seed)
@@ -163,8 +165,9 @@ def analyse(tables: CaseTables, run: RunInfo, seed: int) -> Analysis:
         latencies=cell_latencies(grid),
         votes=condition_votes(grid, seed),
         questions=question_views(planned),
-        preferences=Refused(reason=NO_VERDICTS),
-        published=published(grid, run),
+        preferences=judged_pairs(said),
+        judges=judge_checks(said, tables.cases),
+        published=published(grid, run, seed),
     )
 
 
@@ -180,7 +183,7 @@ def _shares(table: ScoreTable, run: RunInfo, seed: int) -> ShareAnalysis:
         best_uplift_by_size=best,
         worths=worths(table, searches),
         compensations=compensations(table, searches),
-        within=within_models(table, seed),
+        within=within_models(table, seed, run.margin),
         substitutes=substitutes(table, run.margin, seed),
         best_substitutes=best_substitutes(table, searches, run.margin),
         tiers=tier_standings(table, run.margin, seed),
@@ -226,7 +229,7 @@ def _compared(grid: CaseGrid, missing: int) -> Compared:
     )
 
 
-def _nothing(grid: CaseGrid, run: RunInfo, seed: int) -> Analysis:
+def _nothing(grid: CaseGrid, run: RunInfo, seed: int, said: Verdicts) -> Analysis:
     cells = len(grid.left_out)
     why = Refused(reason=f"needs 1 cell with an answer, has 0 of {cells}" if cells else "needs 1 case, has 0")
     return Analysis(
@@ -245,6 +248,7 @@ def _nothing(grid: CaseGrid, run: RunInfo, seed: int) -> Analysis:
         latencies=why,
         votes=why,
         questions=why,
-        preferences=Refused(reason=NO_VERDICTS),
+        preferences=judged_pairs(said),
+        judges=why,
         published=why,
     )

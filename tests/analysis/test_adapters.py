@@ -135,11 +135,15 @@ def test_a_cell_without_any_answer_is_left_out() -> None:
     [
         ("question_hash", "have another text or gold answer than in most cells"),
         ("scorer", "are judged by another metric or version than in most cells"),
+        ("rubric", "are judged by another rubric than in most cells"),
+        ("dataset_hash", "come from a data set of another hash than in most cells"),
     ],
 )
 def test_a_cell_that_is_asked_or_judged_otherwise_is_left_out(column: str, told: str) -> None:
     tables = planted()
-    details = tables.details.copy()
+    details = tables.details.assign(rubric="one", dataset_hash="h").astype(
+        {"rubric": "string", "dataset_hash": "string"}
+    )
     other = (tables.cases["cell"] == "large-direct") & (tables.cases["question_id"] < "q0000003")
     details.loc[other, column] = "other"
     assert left_out(with_rows(tables, tables.cases, details)) == {"large:direct": f"3 of its 12 questions {told}"}

@@ -225,3 +225,30 @@ def test_importing_the_analysis_loads_nothing_heavy() -> None:
     code = f"import sys; {imports}; print({{'pandas', 'scipy', 'torch'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_answers_as_read_are_kept_on_request_and_folded() -> None:
+    cell = make_cell()
+    texts = ["The  Cat", "the cat ", "", "{broken"]
+    told = ["correct", "wrong", "blank", "unparsed"]
+    results = [
+        make_result(cell, make_question(turn), outcome, text=text)
+        for turn, (text, outcome) in enumerate(zip(texts, told, strict=True))
+    ]
+    results.append(make_result(cell, make_question(9), None))
+    run = make_info(5)
+    kept = gather(results, run=run, answers=True).details["answer"]
+    assert kept.tolist()[:2] == ["the cat"] * 2
+    assert kept.isna().tolist() == [False, False, True, True, True]
+    assert "answer" not in gather(results, run=run).details.columns
+
+
+def test_votes_of_stored_tables_are_those_of_the_results() -> None:
+    from harness.analysis.adapters import case_grid
+    from harness.analysis.frame import CaseTables
+
+    results = make_run({"direct": 0.5}, models={"tiny": 0.135, "small": 1.0})
+    tables = gather(results, run=make_info(len(results)), answers=True)
+    stored = CaseTables(results=(), cases=tables.cases, details=tables.details, reasons={})
+    bare = gather(results, run=make_info(len(results)))
+    assert (case_grid(stored).answers == case_grid(bare).answers).all()

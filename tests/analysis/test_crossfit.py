@@ -162,31 +162,35 @@ def test_equal_cells_leave_no_bias_where_the_maximum_has_points_of_it(searched: 
     assert np.mean([one.in_sample_maximum for one in found]) - 0.5 == pytest.approx(optimism, abs=0.004)
 
 
-@pytest.mark.parametrize(("best", "least"), [(0.2, 0.93), (0.03, 0.89), (0.0, 0.88)])
-def test_the_interval_covers_the_mean_of_the_chosen_cells(best: float, least: float) -> None:
-    """1,000 replications of 8 independent cells over 40 clusters of 5, one better by `best`; nominal .95.
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", [0.0, 0.5])
+@pytest.mark.parametrize(("best", "least"), [(0.2, 0.92), (0.03, 0.92), (0.0, 0.90)])
+def test_the_interval_covers_the_mean_of_the_chosen_cells(best: float, least: float, shared: float) -> None:
+    """400 replications of 8 cells over 40 clusters of 5, one better by `best`; nominal .95, standard error .011.
 
-    With a clear winner the rate is nominal within .02; cells that are all equal are the worst case.
+    Cells that are all equal and independent are the worst case: simulated .94 where cells share nothing of a question,
+    and .95 where there is a better one.
     """
     rng = np.random.default_rng(9)
     names = [str(place // 5) for place in range(200)]
     effects = np.array([0.0] * 7 + [best])
     covered = 0
-    for _ in range(1000):
-        found = cross_fit(cells(rng.normal(0.5, 0.3, (200, 8)) + effects, names), seed=1)
+    for _ in range(400):
+        common = rng.normal(0, 0.3 * np.sqrt(shared), (200, 1))
+        found = cross_fit(cells(rng.normal(0.5, 0.3 * np.sqrt(1 - shared), (200, 8)) + common + effects, names), seed=1)
         truth = 0.5 + best * found.chosen[-1][1]
         covered += found.estimate.low <= truth <= found.estimate.high
-    assert least <= covered / 1000 <= 0.97
+    assert least <= covered / 400 <= 0.985
 
 
-def test_the_variance_is_the_mean_over_fold_seeds() -> None:
+def test_the_variance_is_the_mean_over_fold_seeds_and_their_spread() -> None:
     names = [f"c{place % 6}" for place in range(30)]
     table = cells(np.random.default_rng(0).random((30, 4)), names)
     rows = cross_fit_scores(table, seed=1)
     variances = [clustered_error(row, names).se ** 2 for row in rows]
     found = cross_fit(table, seed=1).estimate
     assert rows.shape == (20, 30)
-    assert found.se == pytest.approx(np.sqrt(np.mean(variances)))
+    assert found.se == pytest.approx(np.sqrt(np.mean(variances) + np.var(rows.mean(axis=1))))
     assert (found.low + found.high) / 2 == pytest.approx(rows.mean())
 
 

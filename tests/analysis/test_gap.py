@@ -58,6 +58,7 @@ def test_confidences_and_outcomes_come_in_pairs() -> None:
         confidence_gap([0.5], [1, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gap", [0.15, -0.2])
 def test_a_planted_gap_is_covered_at_its_nominal_rate(gap: float) -> None:
     """400 replications of 200 questions in 40 clusters, ICC .2: coverage .95 within 3 standard errors, .033."""

@@ -237,6 +237,18 @@ def test_clusters_are_heeded():
     assert clumped.gain.se > spread.gain.se
 
 
+def test_few_clusters_that_lost_almost_nothing_are_underpowered_and_told_why():
+    clusters = [f"c{at // 25}" for at in range(300)]
+    first, second = (table(answers(right, 300), cluster=clusters) for right in (200, 199))
+    found = gate(run(first), run(second), Rule(margin=0.03))
+    cell = only(found)
+    assert (cell.verdict, exit_code(found)) == ("underpowered", 6)
+    assert cell.gain.low > -0.03
+    assert cell.notes == (
+        "its interval clears the margin, but 12 clusters are too few to have seen a loss that takes whole clusters",
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

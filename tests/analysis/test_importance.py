@@ -50,6 +50,13 @@ def test_neither_unit_nor_zero_changes_the_share(grid: np.ndarray, shift: int, s
     assert there.omega_squared == pytest.approx(back.omega_squared, abs=1e-9)
 
 
+@given(grids, st.permutations(range(24)))
+def test_the_order_of_the_rows_changes_nothing(grid: np.ndarray, order: list[int]) -> None:
+    scores, levels = grid.ravel(), np.repeat(["x", "y", "z"], 8)
+    there, back = shares(scores, {"a": levels.tolist()}), shares(scores[order], {"a": levels[order].tolist()})
+    assert there == back
+
+
 def test_the_unexplained_share_is_what_the_factors_leave() -> None:
     found = factor_importance([0.0, 1.0, 4.0, 5.0], {"a": ["x", "x", "y", "y"]}, rng=rng(), draws=9)
     assert found.unexplained == pytest.approx(1 / 17)

@@ -33,6 +33,17 @@ def test_single_questions_give_the_sample_covariance() -> None:
     np.testing.assert_allclose(found.means, scores.mean(axis=0))
 
 
+@given(st.integers(0, 1000))
+def test_of_several_draws_the_covariances_are_averaged_and_the_spread_of_their_means_is_added(seed: int) -> None:
+    drawn = np.random.default_rng(seed).normal(0, 1, (4, 20, 2))
+    names = [f"c{place % 7}" for place in range(20)]
+    found, each = joint_means(drawn, names), [joint_means(rows, names) for rows in drawn]
+    means = np.array([one.means for one in each])
+    expected = np.mean([one.covariance for one in each], axis=0) + np.cov(means.T, ddof=0)
+    assert found.means == pytest.approx(means.mean(axis=0))
+    assert found.covariance == pytest.approx(expected)
+
+
 def test_incomplete_rows_are_dropped_and_counted() -> None:
     scores, names = table(2)
     holed = np.vstack([scores, [[np.nan, 0, 0], [0, np.inf, 0]]])

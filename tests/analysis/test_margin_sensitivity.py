@@ -33,7 +33,10 @@ def test_the_power_of_a_cross_fitted_verdict_comes_from_its_own_spread() -> None
     small, large = arm(rng.random((60, 4))), arm(rng.random((60, 2)))
     verdict = margin_sensitivity(small, large, margin=0.1, seed=5)[-1].verdict
     rows = cross_fit_scores(small, seed=5) - cross_fit_scores(large, seed=5)
-    design = PairedDesign(n=60, discordance=float(np.mean(rows**2)))
+    independent = float(np.mean(rows.var(axis=1, ddof=1))) / 60
+    inflated = verdict.outer.se**2 / independent
+    assert inflated == pytest.approx(1 + np.var(rows.mean(axis=1)) / independent)
+    design = PairedDesign(n=60, discordance=float(np.mean(rows**2)), design_effect=inflated)
     assert verdict.power.power == pytest.approx(noninferiority_power(design, margin=0.1).power)
 
 

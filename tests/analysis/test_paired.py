@@ -3,6 +3,7 @@
 from fractions import Fraction
 from itertools import product
 from math import comb, isclose
+from random import Random
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from scipy import optimize, stats
 
 from harness.analysis.distributions import generator, normal_quantile
 from harness.analysis.paired import (
+    Paired,
     mcnemar_mid_p,
     paired_means,
     paired_shares,
@@ -174,6 +176,26 @@ def test_swapping_the_cells_mirrors_the_clustered_interval(pairs: list[tuple[boo
     assert ahead.difference.refused == behind.difference.refused
     if ahead.difference.low is not None:
         assert ahead.difference.low == pytest.approx(-behind.difference.high, abs=1e-12)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 20)), min_size=2, max_size=60),
+    st.randoms(use_true_random=False),
+    st.booleans(),
+)
+def test_the_order_of_questions_changes_nothing(
+    rows: list[tuple[bool, bool, int]], random: Random, clustered: bool
+) -> None:
+    def compared(made: list[tuple[bool, bool, int]]) -> Paired:
+        a, b, names = (list(column) for column in zip(*made, strict=True))
+        return paired_shares(a, b, [str(name) for name in names] if clustered else None, rng=rng())
+
+    before = compared(rows)
+    random.shuffle(rows)
+    after = compared(rows)
+    assert (after.p, after.only_a, after.only_b) == (before.p, before.only_a, before.only_b)
+    assert after.difference.estimate == pytest.approx(before.difference.estimate, abs=1e-12)
+    assert after.difference.se == (None if before.difference.se is None else pytest.approx(before.difference.se))
 
 
 def test_the_paired_t_test_is_scipys() -> None:

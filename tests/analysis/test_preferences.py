@@ -112,6 +112,22 @@ def test_what_has_no_maximum_says_why(matches: list, reason: str) -> None:
     assert reason in found.refused
 
 
+@pytest.mark.parametrize("wins", [1, 3])
+def test_wins_in_one_order_that_ties_interrupt_have_no_maximum(wins: int) -> None:
+    found = preferences(rows_of(*[("x", "y", "a")] * wins, ("x", "y", "tie"), ("y", "z", "a"), ("z", "y", "tie")))
+    assert found.refused == "strengths are infinite: the wins follow one order, which ties alone interrupt"
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["xy", "yz", "xz"]), st.sampled_from(["a", "b", "tie"])), min_size=2, max_size=9)
+)
+def test_a_maximum_is_found_or_refused_and_never_a_singular_matrix(played_matches: list) -> None:
+    found = preferences(rows_of(*((pair[0], pair[1], result) for pair, result in played_matches)))
+    if found.refused is None:
+        assert np.isfinite([one.strength for one in found.strengths] + [one.se for one in found.strengths]).all()
+        assert max(abs(one.strength) for one in found.strengths) < 20
+
+
 def test_lopsided_matches_still_end() -> None:
     rows = rows_of(*[("p", "q", "a")] * 500, ("p", "q", "b"), *[("q", "r", "a")] * 500, ("q", "r", "tie"))
     found = preferences(rows)

@@ -140,6 +140,10 @@ def test_zero_over_zero_is_undefined() -> None:
     assert found.reason == "the denominator is 0 and does not vary"
 
 
+def test_a_denominator_that_vanishes_beside_the_numerator_is_undefined() -> None:
+    assert "too small beside" in fieller_set(quotient(1e100, 1e-300, 1.0, 0.0)).reason
+
+
 def test_zero_over_something_known_is_zero() -> None:
     assert fieller_set(quotient(0.0, 2.0, 0.0, 0.0)) == RatioSet(kind="interval", low=0.0, high=0.0)
 

@@ -42,6 +42,18 @@ def test_the_order_of_questions_changes_nothing(seed: int) -> None:
     assert (after.low, after.high) == pytest.approx((before.low, before.high), rel=1e-4, abs=1e-6)
 
 
+@given(st.integers(0, 500))
+def test_the_unit_of_the_size_changes_no_slope(seed: int) -> None:
+    uplifts, names = planted(np.random.default_rng(seed))
+    before = uplift_by_size(models(), uplifts, names)
+    after = uplift_by_size(models(tuple(1000 * size for size in SIZES)), uplifts, names)
+    assert after.slope.estimate == pytest.approx(before.slope.estimate, rel=1e-6)
+    assert (after.slope.low, after.slope.high) == pytest.approx(
+        (before.slope.low, before.slope.high), rel=1e-4, abs=1e-6
+    )
+    assert after.centre == pytest.approx(before.centre + 3)
+
+
 @pytest.mark.parametrize("scatter", [0.0, 0.1])
 def test_the_interval_covers_the_slope(scatter: float) -> None:
     """500 replications over 30 clusters; nominal .95, tolerance 3 standard errors, .03."""

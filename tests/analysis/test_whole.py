@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
-from math import isfinite, log10
+from collections.abc import Mapping
+from dataclasses import fields
+from math import log10
 
 import numpy as np
 import pandas as pd
@@ -26,12 +26,12 @@ from harness.analysis.simulate import METRIC, Missing, PlantedModel, Truth, scal
 from harness.analysis.simulate_tables import planted_tables
 from harness.analysis.whole import Analysis, analyse
 from harness.errors import HarnessError
+from tests.analysis.leaves import not_numbers, walk
 
 SIZES = {"m0.5": 0.5, "m2": 2.0, "m4": 4.0, "m8": 8.0, "m16": 16.0}
 LINES = {"direct": (-1.0, 1.0), "rag": (0.0, 0.6), "rag-2": (0.1, 0.6)}
 CONTEXTS = {"direct": "none", "rag": "retrieved", "rag-2": "retrieved", "ft": "none", "ft+rag": "retrieved"}
 CONTEXTS |= {"oracle": "gold", "distractor": "distractor", "rag@4bit": "retrieved"}
-UNBOUNDED = {"ccg"}  # documented as infinite where the accuracy slope is flat
 ALPHA = 0.05
 
 
@@ -75,32 +75,6 @@ def found(rich: CaseTables) -> Analysis:
     return whole(rich)
 
 
-def walk(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Every leaf of a result with its path; arrays count as one leaf."""
-    if is_dataclass(value) and not isinstance(value, type):
-        for field in fields(value):
-            yield from walk(getattr(value, field.name), f"{path}.{field.name}")
-    elif isinstance(value, tuple | list):
-        for place, part in enumerate(value):
-            yield from walk(part, f"{path}[{place}]")
-    elif isinstance(value, Mapping):
-        for name, part in value.items():
-            yield from walk(part, f"{path}[{name!r}]")
-    else:
-        yield path, value
-
-
-def not_numbers(value: object) -> list[str]:
-    """The paths of the floats that are no finite number, but for the fields that say so."""
-    bad = []
-    for path, leaf in walk(value):
-        numbers = leaf.ravel().tolist() if isinstance(leaf, np.ndarray) else [leaf]
-        odd = [one for one in numbers if isinstance(one, float) and not isfinite(one)]
-        if odd and path.rpartition(".")[2] not in UNBOUNDED:
-            bad.append(f"{path} = {odd[0]}")
-    return bad
-
-
 def same(a: object, b: object) -> list[str]:
     """The paths at which two results differ."""
     left, right = list(walk(a)), list(walk(b))
@@ -121,7 +95,7 @@ def test_importing_the_analysis_loads_no_heavy_package() -> None:
 
 def test_every_part_has_a_result_where_the_data_allow_it(found: Analysis) -> None:
     parts = {field.name: getattr(found, field.name) for field in fields(found)}
-    assert [name for name, part in parts.items() if isinstance(part, Refused)] == ["preferences"]
+    assert [name for name, part in parts.items() if isinstance(part, Refused)] == ["preferences", "judges"]
     for shares in (found.headline, found.complete_case):
         inner = {field.name: getattr(shares, field.name) for field in fields(shares)}
         assert [name for name, part in inner.items() if isinstance(part, Refused)] == []
@@ -146,7 +120,7 @@ def test_the_seed_decides_the_draws(rich: CaseTables, found: Analysis) -> None:
 
 def test_published_rows_are_those_of_the_case_table(rich: CaseTables) -> None:
     expected = experiment_rows(rich).sort_values(["model", "condition"], ignore_index=True)
-    made = grid_rows(case_grid(rich)).sort_values(["model", "condition"], ignore_index=True)
+    made = grid_rows(case_grid(rich), info(rich)).sort_values(["model", "condition"], ignore_index=True)
     names = [name for name in made.columns if name not in FACTORS or name == "model"]
     pd.testing.assert_frame_equal(made[names], expected[names], check_dtype=False)
 

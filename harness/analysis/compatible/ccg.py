@@ -1,7 +1,7 @@
 """The confidence-competence gap as a ratio of slopes: loss over accuracy, both on the logarithm of model size."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf, isinf
 from typing import Literal
 
@@ -86,16 +86,12 @@ def ccg_series(
     accuracy = percent * POINTS[unit]
     loss_fit, accuracy_fit = ln_fit(list(sizes), loss), ln_fit(list(sizes), accuracy)
     models, left_out = len(sizes), len(params_b) - len(sizes)
-    reason = loss_fit.reason or accuracy_fit.reason
-    if reason is not None or loss_fit.slope is None or accuracy_fit.slope is None:
-        return Ccg(models=models, left_out=left_out, unit=unit, loss=loss_fit, accuracy=accuracy_fit, reason=reason)
+    bare = Ccg(models=models, left_out=left_out, unit=unit, loss=loss_fit, accuracy=accuracy_fit)
+    if loss_fit.slope is None or accuracy_fit.slope is None:
+        return replace(bare, reason=loss_fit.reason or accuracy_fit.reason)
     ccg, change = ccg_ratio(loss_fit.slope, accuracy_fit.slope), float(accuracy[-1] - accuracy[0])
-    return Ccg(
-        models=models,
-        left_out=left_out,
-        unit=unit,
-        loss=loss_fit,
-        accuracy=accuracy_fit,
+    return replace(
+        bare,
         ccg=ccg,
         label=ccg_label(ccg),
         loss_improvement_percent=float(100 * (loss[0] - loss[-1]) / loss[0]) if loss[0] else None,

@@ -129,7 +129,8 @@ def _refused(strata: Sequence[FloatArray], values: FloatArray, weight_by: str | 
 
 def _percentile_interval(strata: Sequence[FloatArray], bootstrap: Bootstrap) -> tuple[float, float]:
     rng, draws = bootstrap.rng, bootstrap.draws
-    means = [_resampled_means(stratum, rng, draws) for stratum in strata]
+    # sorted, so that the order of the rows changes no draw
+    means = [_resampled_means(np.sort(stratum), rng, draws) for stratum in strata]
     tail = (1 - bootstrap.level) / 2
     low, high = np.quantile(np.mean(means, axis=0), [tail, 1 - tail])
     return float(low), float(high)

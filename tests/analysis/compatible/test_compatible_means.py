@@ -69,6 +69,17 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     assert first == second
 
 
+def test_the_order_of_the_rows_changes_no_interval() -> None:
+    rng = np.random.default_rng(1)
+    rows = frame(*(row(dataset=f"d{place % 3}", f1=float(f1)) for place, f1 in enumerate(rng.random(30))))
+    there, back = (
+        weighted_means(made, "f1", "model", Bootstrap(rng=generator(1, "order"), draws=50))
+        for made in (rows, rows.sample(frac=1, random_state=1))
+    )
+    assert [mean.group for mean in there] == [mean.group for mean in back]
+    assert [mean.low for mean in there] == pytest.approx([mean.low for mean in back], abs=1e-12)
+
+
 def test_the_interval_is_as_wide_as_the_bootstraps_variance_says() -> None:
     rng = np.random.default_rng(3)
     scores = {"d1": rng.normal(0.4, 0.1, 60), "d2": rng.normal(0.6, 0.2, 40)}
