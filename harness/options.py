@@ -65,6 +65,7 @@ OPTIONS = (
     Option(name="baseline", metavar="RUN", help="fail when the run is worse than this one: a report's folder or name"),
     Option(name="margin", metavar="X", help="the loss against the baseline that is borne, default the baseline's own"),
     Option(name="gate-metric", metavar="NAME", help="what is compared with the baseline, default the share of correct"),
+    Option(name="strict-claims", help="fail claims that the questions are too few to tell, instead of skipping them"),
     Option(name="report-dir", metavar="DIR", help="folder of the report, default reports/RUN-NAME"),
 )
 
@@ -100,6 +101,7 @@ class Settings:
     baseline: str | None = None
     margin: str | None = None
     gate_metric: str | None = None
+    strict_claims: bool = False
 
 
 def read_project(root: Path) -> Project:
@@ -229,6 +231,7 @@ def read_settings(config: pytest.Config, project: Project) -> Settings:
         baseline=_text(values["baseline"]),
         margin=_text(values["margin"]),
         gate_metric=_text(values["gate-metric"]),
+        strict_claims=bool(values["strict-claims"]),
     )
 
 

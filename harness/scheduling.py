@@ -4,8 +4,8 @@ xdist's worker starts an item only when it holds the next one or a shutdown. So 
 down to its last item, and is shut down as soon as nothing is left for it.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -15,86 +15,27 @@ import pytest
 from xdist.remote import Producer
 from xdist.report import report_collection_diff
 
+from harness.backlog import Backlog, Parcel
 from harness.units import Unit, label_in
 
 NEARLY_DONE = 2
 CHUNKS_PER_WORKER = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
-    """Items sent together, by their places in the collection; `weights` is None where they are no cases."""
-
-    items: Sequence[int]
-    weights: str | None = None
-
-
 @dataclass(slots=True, kw_only=True)
 class Worker:
     """What is known of one worker: the items it holds unfinished, in the order sent, and the weights it ends up with.
 
-    `past_cases` is one that has been sent items from behind the last case: these may wait for cases to be answered, so
-    no case may stand behind them.
+    `past_cases` is one that has been sent items from behind the last case, so that no case may stand behind them.
+    `waits` is one that was sent the first claim: it is sent neither more nor a shutdown, and so does not begin it,
+    until it is the only worker and nothing else is left.
     """
 
     held: dict[int, None] = field(default_factory=dict)
     weights: str | None = None
     collected: bool = False
     past_cases: bool = False
-
-
-class Backlog:
-    """What no worker holds: parcels of cases by weights, and runs of other items."""
-
-    def __init__(self) -> None:
-        """Nothing waits."""
-        self.cases: dict[str, int] = {}
-        self.others = 0
-        self._parcels: dict[str, deque[Parcel]] = {}
-        self._runs: deque[Sequence[int]] = deque()
-
-    def __bool__(self) -> bool:
-        return bool(self._parcels or self._runs)
-
-    def add(self, parcel: Parcel) -> None:
-        """Put a parcel behind those of its kind."""
-        self._queue(parcel).append(parcel if parcel.weights is not None else parcel.items)
-
-    def put_back(self, parcel: Parcel) -> None:
-        """Put a parcel before those of its kind."""
-        self._queue(parcel).appendleft(parcel if parcel.weights is not None else parcel.items)
-
-    def _queue(self, parcel: Parcel) -> deque[Any]:
-        if parcel.weights is None:
-            self.others += len(parcel.items)
-            return self._runs
-        self.cases[parcel.weights] = self.cases.get(parcel.weights, 0) + len(parcel.items)
-        return self._parcels.setdefault(parcel.weights, deque())
-
-    def take(self, weights: str | None, most: int) -> Parcel | None:
-        """The next parcel for these weights, or at most so many other items where these come first in the collection.
-
-        None where nothing waits for these weights, or no weights are given, and there are no other items.
-        """
-        parcels = self._parcels.get(weights) if weights is not None else None
-        if self._runs and (not parcels or self._runs[0][0] < parcels[0].items[0]):
-            return self._take_others(most)
-        return self._take_cases(parcels) if parcels else None
-
-    def _take_others(self, most: int) -> Parcel:
-        run = self._runs.popleft()
-        if len(run) > most:
-            self._runs.appendleft(run[most:])
-        self.others -= len(run[:most])
-        return Parcel(items=run[:most])
-
-    def _take_cases(self, parcels: deque[Parcel]) -> Parcel:
-        parcel = parcels.popleft()
-        weights = str(parcel.weights)
-        self.cases[weights] -= len(parcel.items)
-        if not parcels:
-            del self.cases[weights], self._parcels[weights]
-        return parcel
+    waits: bool = False
 
 
 def worker_specs(config: pytest.Config) -> list[str]:
@@ -111,7 +52,8 @@ class CellScheduling:
     """xdist's Scheduling protocol, with the units of a study as what is handed out.
 
     A worker gets units of the weights it holds, then of weights that nobody works on, then helps where most is left
-    per worker. Other items go in chunks, in their turn.
+    per worker. Other items go in chunks, in their turn. Claims go to one worker, when all others have ended: what these
+    answered and scored is then in the store.
 
     When a worker dies, what it had not finished is handed out again in units. Nobody is blamed when it was loading or
     answering: the store knows what was in flight. When it was not, the item that ran, the first unfinished one, is
@@ -122,6 +64,7 @@ class CellScheduling:
         log: xdist's, or None.
         unit_of: the unit of every case, by label.
         was_answering: called once for every worker that dies after it was ready: whether it was loading or answering.
+        claim_labels: the parameter that makes an item a claim.
     """
 
     def __init__(
@@ -130,11 +73,14 @@ class CellScheduling:
         log: Any,  # noqa: ANN401 - xdist's own
         unit_of: Mapping[str, Unit],
         was_answering: Callable[[Any], bool],
+        claim_labels: Collection[str] = (),
     ) -> None:
         self.config = config
         self.log = Producer("cellsched") if log is None else log.cellsched
         self._unit_of = unit_of
         self._was_answering = was_answering
+        self._claim_labels = claim_labels
+        self._claims: set[int] = set()
         self._wanted = len(worker_specs(config))
         self._workers: dict[Any, Worker] = {}
         self._ids: list[str] = []
@@ -167,6 +113,8 @@ class CellScheduling:
             return False
         if self._backlog:
             return self._given_up
+        if len(self._workers) > 1 and any(worker.waits for worker in self._workers.values()):
+            return False
         return all(len(worker.held) < NEARLY_DONE for worker in self._workers.values())
 
     @property
@@ -203,6 +151,7 @@ class CellScheduling:
                 self.log("**Different tests collected, aborting run**")
                 return
             self._unit_at = [self._unit_of.get(label_in(nodeid, self._unit_of) or "") for nodeid in self._ids]
+            self._claims = set(self._claim_places(self._unit_at))
             self._fill(self._unit_at)
         self._feed(*self._workers)
 
@@ -213,12 +162,18 @@ class CellScheduling:
             self.config.hook.pytest_collectreport(report=report)
         return bool(self._differing)
 
+    def _claim_places(self, unit_at: Sequence[Unit | None]) -> list[int]:
+        if not self._claim_labels:
+            return []
+        own = (place for place, unit in enumerate(unit_at) if unit is None)
+        return [place for place in own if label_in(self._ids[place], self._claim_labels) is not None]
+
     def _fill(self, unit_at: Sequence[Unit | None]) -> None:
         gathered: dict[str, list[int]] = {}
-        for unit, run in groupby(range(len(unit_at)), key=unit_at.__getitem__):
+        for (unit, _), run in groupby(range(len(unit_at)), key=lambda place: (unit_at[place], place in self._claims)):
             places = list(run)
             if unit is None:
-                self._backlog.add(Parcel(items=range(places[0], places[-1] + 1)))
+                self._backlog.add(self._parcel(range(places[0], places[-1] + 1)))
             else:
                 gathered.setdefault(unit.label, []).extend(places)
                 self._last_case = places[-1]
@@ -227,7 +182,7 @@ class CellScheduling:
 
     def _parcel(self, places: Sequence[int]) -> Parcel:
         unit = self._unit(places[0])
-        return Parcel(items=places, weights=None if unit is None else unit.weights)
+        return Parcel(items=places, weights=None if unit is None else unit.weights, claims=places[0] in self._claims)
 
     def _unit(self, place: int) -> Unit | None:
         return None if self._unit_at is None else self._unit_at[place]
@@ -267,7 +222,8 @@ class CellScheduling:
     def remove_node(self, node: Any) -> str | None:  # noqa: ANN401 - xdist has no public types
         """Forget a worker that finished or died; what it had not finished is queued again, without what is blamed.
 
-        No living worker has room for it now: each holds enough or is being shut down.
+        No living worker has room for it now: each holds enough or is being shut down. One that waits with claims may
+        be the last now, and begin.
 
         Returns:
             The item to blame for its death, or None.
@@ -276,9 +232,10 @@ class CellScheduling:
             KeyError: the worker was never ready.
         """
         worker = self._workers.pop(node)
-        if hasattr(node, "workeroutput") and not worker.held:
-            return None
-        culprit = self._take_back(list(worker.held), answering=self._was_answering(node))
+        culprit = None
+        if worker.held or not hasattr(node, "workeroutput"):
+            culprit = self._take_back(list(worker.held), answering=self._was_answering(node))
+        self._feed(*(other for other, each in self._workers.items() if each.waits))
         return None if culprit is None else self._ids[culprit]
 
     def _take_back(self, unfinished: list[int], *, answering: bool) -> int | None:
@@ -291,7 +248,9 @@ class CellScheduling:
             else:
                 self._died_once.add(ran)
                 self._backlog.add(self._parcel([ran]))
-        runs = groupby(unfinished, key=lambda place: (self._unit(place), place > self._last_case))
+        runs = groupby(
+            unfinished, key=lambda place: (self._unit(place), place > self._last_case, place in self._claims)
+        )
         for parcel in reversed([self._parcel(list(places)) for _, places in runs]):
             self._backlog.put_back(parcel)
         return culprit
@@ -301,13 +260,16 @@ class CellScheduling:
         while nodes:
             nodes = tuple(node for node in nodes if self._give(node, self._workers[node]))
         if self._differing and self._backlog and not self._given_up:
-            self._given_up = all(node.shutting_down for node in self._workers) and self._collections_differ()
+            idle = all(node.shutting_down or worker.waits for node, worker in self._workers.items())
+            self._given_up = idle and self._collections_differ()
 
     def _give(self, node: Any, worker: Worker) -> bool:  # noqa: ANN401 - xdist has no public types
         """Send one parcel to a worker that is nearly done, or shut it down; returns whether it was sent one."""
         if not worker.collected or node.shutting_down or len(worker.held) > NEARLY_DONE:
             return False
-        parcel = self._backlog.take(self._weights_for(worker), self._chunk)
+        if worker.waits and not self._claims_may_begin:
+            return False
+        parcel = self._backlog.take(self._weights_for(worker), self._chunk) or self._claims_for(worker)
         if parcel is None:
             node.shutdown()
             return False
@@ -319,7 +281,18 @@ class CellScheduling:
         worker.held.update(dict.fromkeys(parcel.items))
         worker.weights = parcel.weights or worker.weights
         worker.past_cases = worker.past_cases or parcel.items[0] > self._last_case
+        worker.waits = worker.waits or parcel.claims
         return True
+
+    @property
+    def _claims_may_begin(self) -> bool:
+        return len(self._workers) == 1 and not self._backlog.before_claims
+
+    def _claims_for(self, worker: Worker) -> Parcel | None:
+        """The first claim, for the worker that is to wait with it; all of them when it may begin."""
+        if any(other.waits for other in self._workers.values() if other is not worker):
+            return None
+        return self._backlog.take_claims(len(self._ids) if worker.waits else 1)
 
     def _weights_for(self, worker: Worker) -> str | None:
         waiting = self._backlog.cases

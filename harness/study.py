@@ -4,12 +4,13 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
+from harness.claimfile import AnyClaim, cells_of, labelled
 from harness.datasets.load import load_dataset
-from harness.errors import DataError, StudyError, UnknownName
+from harness.errors import DataError, HarnessError, StudyError, UnknownName
 from harness.metrics.table import usable
 from harness.prompts.catalog import find_template
 from harness.providers.base import PROVIDERS
@@ -40,6 +41,8 @@ CONDITIONS: Mapping[str, Context] = {
     "distractor": "distractor",
 }
 QUANTISATIONS = ("fp32", "bf16", "fp16", "8bit", "4bit")
+Asked = Sequence[tuple[Cell, Sequence[str]]]
+"""Cells with the names of the data sets whose questions they are asked."""
 DEFAULT_METRICS = ("exact_match", "f1", "contains", "answer_words", "value_accuracy", "value_accuracy_wattbot")
 
 
@@ -47,7 +50,8 @@ DEFAULT_METRICS = ("exact_match", "f1", "contains", "answer_words", "value_accur
 class Study:
     """Everything that a run asks, of which models, and how it is judged; the same in every process.
 
-    `batch_size` is None where it follows from the memory.
+    `batch_size` is None where it follows from the memory. `claims` are those of the study file, by label; `elsewhere`
+    names the cells, as MODEL:CONDITION, that the study file has and this run's options leave out.
     """
 
     name: str
@@ -64,6 +68,8 @@ class Study:
     templates: Mapping[str, Template]
     runtime: Runtime
     batch_size: int | None
+    claims: Mapping[str, AnyClaim] = field(default_factory=dict)
+    elsewhere: tuple[str, ...] = ()
 
 
 def build_study(file: StudyFile, selection: Selection, base: Path) -> Study:
@@ -73,9 +79,11 @@ def build_study(file: StudyFile, selection: Selection, base: Path) -> Study:
         HarnessError: an unknown name, unreadable data, or a study without models, questions or conditions.
     """
     datasets = _datasets(file, selection, base)
-    cells = _cells(file, selection, base)
+    asked = _asked(file, selection, base, _cells(file, selection, base))
+    cells = tuple(cell for cell, _ in asked)
     retriever = _retriever(file)
     batch_size = selection.batch_size or file.runtime.batch_size
+    elsewhere = _elsewhere(file, selection, base, cells)
     return Study(
         name=file.study.name,
         seed=file.study.seed,
@@ -85,13 +93,41 @@ def build_study(file: StudyFile, selection: Selection, base: Path) -> Study:
         metrics=_metrics(selection.metrics or tuple(file.study.metrics)),
         datasets=datasets,
         cells=cells,
-        cases=_cases(cells, datasets, limit=selection.limit, seed=file.study.seed),
+        cases=_cases(asked, datasets, limit=selection.limit, seed=file.study.seed),
         retriever=retriever,
         decoding=_decoding(file),
-        templates={name: find_template(file.decoding.prompt, data.shots, base=base) for name, data in datasets.items()},
+        templates=_templates(file, datasets, base),
         runtime=_runtime(file, selection),
         batch_size=None if batch_size == "auto" else batch_size,
+        claims=_claims(file, (*map(cell_name, cells), *elsewhere)),
+        elsewhere=elsewhere,
     )
+
+
+def cell_name(cell: Cell) -> str:
+    """MODEL:CONDITION, by which claims name a cell; all repeats have the same."""
+    return f"{cell.model.name}:{cell.condition.name}"
+
+
+def _elsewhere(file: StudyFile, selection: Selection, base: Path, cells: Sequence[Cell]) -> tuple[str, ...]:
+    if not (file.study.models and (selection.models or selection.conditions or selection.datasets)):
+        return ()
+    try:
+        every = replace(selection, models=(), conditions=(), datasets=(), provider=None)
+        planned = [cell for cell, _ in _asked(file, every, base, _cells(file, every, base))]
+    except HarnessError:  # what the options leave out need not be sound
+        return ()
+    here = {cell_name(cell) for cell in cells}
+    return tuple(dict.fromkeys(name for name in map(cell_name, planned) if name not in here))
+
+
+def _claims(file: StudyFile, names: Sequence[str]) -> Mapping[str, AnyClaim]:
+    known = {*names, *(name.rpartition(":")[0] for name in names)}
+    for claim in file.claims:
+        for name in cells_of(claim):
+            if name not in known or (":" not in name and claim.kind != "calibrated"):
+                raise UnknownName(f"cell in [[claims]] kind {claim.kind!r}:", name, names)
+    return labelled(file.claims)
 
 
 def _primary(name: str) -> str:
@@ -203,19 +239,63 @@ def find_condition(name: str) -> Condition:
     )
 
 
+def _asked(file: StudyFile, selection: Selection, base: Path, cells: Sequence[Cell]) -> Asked:
+    """The cells with the names of the data sets that each is asked; cells that are asked none are left out.
+
+    Raises:
+        StudyError: that leaves no cell.
+    """
+    catalog = load_catalog({**selection.extra_models, **file.models}, base=base)
+    tables = _tables(file, base)
+    own = {name: {model.name for model in match_models(catalog, table.models)} for name, table in tables.items()}
+    named = frozenset[str]().union(*own.values())
+    under = {name: {find_condition(each).name for each in table.conditions} for name, table in tables.items()}
+    chosen = [name for name in tables if not selection.datasets or name in selection.datasets]
+
+    def is_asked(cell: Cell, name: str) -> bool:
+        meant = cell.model.name in own[name] if own[name] else cell.model.name not in named
+        return meant and (not under[name] or cell.condition.name in under[name])
+
+    asked = [(cell, tuple(name for name in chosen if is_asked(cell, name))) for cell in cells]
+    found = tuple((cell, names) for cell, names in asked if names)
+    if cells and not found:
+        raise StudyError("no data set is asked of the chosen models under these conditions: see [[datasets]] models")
+    return found
+
+
+def _tables(file: StudyFile, base: Path) -> Mapping[str, DatasetTable]:
+    """The `[[datasets]]` by name."""
+    return {_dataset_spec(table, base).name: table for table in file.datasets or [DatasetTable(builtin="embedded")]}
+
+
+def _templates(file: StudyFile, datasets: Mapping[str, Dataset], base: Path) -> Mapping[str, Template]:
+    tables = _tables(file, base)
+    prompts = {name: tables[name].prompt or file.decoding.prompt for name in datasets}
+    return {name: find_template(prompts[name], data.shots, base=base) for name, data in datasets.items()}
+
+
 def _cell_label(model: ModelSpec, condition: Condition, repeat: int) -> str:
     return f"{model.name}:{condition.name}" + (f"#{repeat + 1}" if repeat else "")
 
 
-def _cases(cells: Sequence[Cell], datasets: Mapping[str, Dataset], *, limit: int | None, seed: int) -> tuple[Case, ...]:
-    questions = [question for data in datasets.values() for question in sample(data.questions, limit, seed)]
+def _cases(asked: Asked, datasets: Mapping[str, Dataset], *, limit: int | None, seed: int) -> tuple[Case, ...]:
+    drawn = {name: sample(data.questions, limit, seed) for name, data in datasets.items()}
+    questions = [question for each in drawn.values() for question in each]
     if not questions:
         raise DataError("the study has no questions: name a data set with questions in [[datasets]]")
-    labels = _question_labels(questions)
+    labels = {
+        (question.dataset, question.id): label
+        for question, label in zip(questions, _question_labels(questions), strict=True)
+    }
     return tuple(
-        Case(cell=cell, question=question, label=f"{cell.label.replace(':', '-')}-{label}")
-        for cell in cells
-        for question, label in zip(questions, labels, strict=True)
+        Case(
+            cell=cell,
+            question=question,
+            label=f"{cell.label.replace(':', '-')}-{labels[question.dataset, question.id]}",
+        )
+        for cell, names in asked
+        for name in names
+        for question in drawn[name]
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness.claimfile import CLAIMS, AnyClaim
 from harness.errors import StudyError, UnknownName
 
 BUILTIN_STUDIES = ("embedded", "planted")
@@ -38,7 +39,12 @@ class StudyTable(Table):
 
 
 class DatasetTable(Table):
-    """`[[datasets]]`: a file of questions with an optional corpus, or a built-in set."""
+    """`[[datasets]]`: a file of questions with an optional corpus, or a built-in set.
+
+    `models` are asked this set, and no set that does not name them; a set without them is for all models that no other
+    set names. `conditions` are those of the study that this set is asked under, all if empty; `prompt` is its own
+    template instead of the study's.
+    """
 
     name: Name | None = None
     path: str | None = None
@@ -47,6 +53,9 @@ class DatasetTable(Table):
     shots: str | None = None
     cluster: str | None = None
     gamma: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    models: list[str] = Field(default_factory=list)
+    conditions: list[str] = Field(default_factory=list)
+    prompt: str | None = None
 
 
 class RetrievalTable(BaseModel):
@@ -88,7 +97,7 @@ class StudyFile(Table):
     decoding: DecodingTable = Field(default_factory=DecodingTable)
     runtime: RuntimeTable = Field(default_factory=RuntimeTable)
     models: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    claims: list[dict[str, Any]] = Field(default_factory=list)
+    claims: list[Annotated[AnyClaim, Field(discriminator="kind")]] = Field(default_factory=list)
 
 
 def builtin_text(name: str) -> str:
@@ -139,6 +148,8 @@ def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
     place = ".".join(str(part) for part in problem["loc"])
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if problem["type"].startswith("union_tag"):
+        return _kind_problem(place, problem["input"]) + more
     if problem["type"] != "extra_forbidden":
         return f"{place} = {problem['input']!r}: {problem['msg']}{more}"
     allowed = sorted(_table_at(problem["loc"][:-1]).model_fields)
@@ -147,7 +158,16 @@ def _first_problem(error: ValidationError) -> str:
     return f"unknown key {place!r}: {hint}allowed: {', '.join(allowed)}{more}"
 
 
+def _kind_problem(place: str, table: object) -> str:
+    kind = table.get("kind") if isinstance(table, dict) else table
+    near = get_close_matches(str(kind), CLAIMS, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{place}.kind = {kind!r} is no kind of claim: {hint}allowed: {', '.join(sorted(CLAIMS))}"
+
+
 def _table_at(place: tuple[int | str, ...]) -> type[BaseModel]:
+    if place and place[0] == "claims":
+        return CLAIMS[str(place[-1])]
     tables: Mapping[str, type[BaseModel]] = {
         "study": StudyTable,
         "datasets": DatasetTable,
