@@ -5,11 +5,13 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from harness.errors import UnknownName
+from harness.providers.services import SERVICES
 from harness.records import Answer, Decoding, ModelSpec, Prompt, Runtime
 
 PROVIDERS = {
     "transformers": "harness.providers.transformers:TransformersSource",
     "planted": "harness.providers.planted:PlantedSource",
+    **dict.fromkeys(SERVICES, "harness.providers.remote_source:RemoteSource"),
 }
 
 

@@ -12,10 +12,13 @@ from typing import Any, Literal
 from harness.errors import StudyError, UnknownName
 from harness.records import Hardware, ModelSpec
 from harness.registry.beside import complete_from_config
+from harness.registry.served import served_model
 from harness.registry.spec_fields import read_model
 
 Tier = Literal["tiny", "small", "medium", "large"]
 Table = Mapping[str, object]
+SHIPPED = Path(str(files("harness"))) / "data"
+"""The folder that a preset's relative path starts from."""
 TIERS: tuple[Tier, ...] = ("tiny", "small", "medium", "large")
 
 
@@ -39,7 +42,7 @@ def load_catalog(user_models: Mapping[str, Table] | None = None, *, base: Path |
         StudyError: an unknown key, a wrong type, a name that is no label, or two models with one name or alias.
         DataError: a config.json beside a user's weights that cannot be read.
     """
-    presets: Mapping[str, Table] = _data("models.toml")["models"]
+    presets = {name: _placed(table, SHIPPED) for name, table in _data("models.toml")["models"].items()}
     tables: dict[str, Table] = dict(presets)
     names = {name.casefold(): name for name in presets}
     for name, table in (user_models or {}).items():
@@ -70,16 +73,21 @@ def find_model(catalog: Catalog, name: str) -> ModelSpec:
 def match_models(catalog: Catalog, patterns: Sequence[str]) -> tuple[ModelSpec, ...]:
     """The models that the patterns name, each once, in the order in which they are first named.
 
-    A pattern is a name, an alias, or a glob (`*`, `?`, `[abc]`) over both; a glob's matches come in the order of the
-    catalogue.
+    A pattern is a name, an alias, a family's name, which stands for all of its models, or a glob (`*`, `?`, `[abc]`)
+    over names and aliases; several models come in the order of the catalogue. `PROVIDER/NAME` is read by
+    `served_model`.
 
     Raises:
         UnknownName: a pattern names no model.
+        StudyError: two patterns stand for different models of one name.
     """
     found: dict[str, ModelSpec] = {}
     for pattern in patterns:
         for model in _matches(catalog, pattern):
-            found.setdefault(model.name, model)
+            if found.setdefault(model.name, model) != model:
+                raise StudyError(
+                    f"model {pattern!r} has the name {model.name!r} of another one that was named before it"
+                )
     return tuple(found.values())
 
 
@@ -111,9 +119,14 @@ def tier(params_b: float | None, thresholds: tuple[float, float, float] = (2.7, 
 
 
 def _matches(catalog: Catalog, pattern: str) -> Iterable[ModelSpec]:
-    if not set(pattern) & set("*?["):
-        return (find_model(catalog, pattern),)
+    served = served_model(catalog.models, pattern)
+    if served is not None:
+        return (served,)
     glob = pattern.casefold()
+    if not set(pattern) & set("*?["):
+        named = any(glob in _names(model) for model in catalog.models)
+        group = () if named else tuple(model for model in catalog.models if model.family.casefold() == glob)
+        return group or (find_model(catalog, pattern),)
     found = [model for model in catalog.models if any(fnmatchcase(name, glob) for name in _names(model))]
     if not found:
         raise UnknownName("model", pattern, _all_names(catalog))
