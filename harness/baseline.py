@@ -144,6 +144,15 @@ def _primary_metrics(study: Study) -> tuple[str, ...]:
     return (*PRIMARY_BY_TYPE.values(), PRIMARY_OTHERWISE) if study.primary == "auto" else (study.primary,)
 
 
+def read_summary(place: str | Path, root: Path) -> Json:
+    """The summary of a run as a report left it; `place` as for `read_run`.
+
+    Raises:
+        HarnessError: there is no such run, its summary is damaged, or a newer version wrote it.
+    """
+    return _summary(_folder(Path(place), root) / SUMMARY)
+
+
 def _folder(place: Path, root: Path) -> Path:
     named = root / "reports" / place
     found = next((folder for folder in (place, named) if (folder / SUMMARY).is_file()), None)

@@ -1,7 +1,7 @@
 """Hooks only: what pytest calls, and which part answers. Everything else is imported when a study is at hand."""
 
 import uuid
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from harness.errors import HarnessError, StudyError
 from harness.options import Project, Settings, add_ini, add_options, read_project, read_settings
 
 if TYPE_CHECKING:
+    from harness.claims.results import ClaimResult
     from harness.session import Session
 
 PROJECT = pytest.StashKey[Project]()
@@ -23,9 +24,11 @@ COMPARED = pytest.StashKey[list[str]]()
 SCHEDULER = pytest.StashKey[Any]()
 ANSWERED = "harness_answered"
 SHARERS = "harness_sharers"
+MEMORY = "harness_memory_gb"
 OWNER = "harness_owner"
 SINCE = "harness_since"
 RESTARTS_LEAST = 16
+OWN_FIXTURES = {"harness.fixtures", "harness.claim_fixtures"}
 BROKEN_OFF = {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR}
 
 
@@ -71,9 +74,10 @@ def pytest_configure(config: pytest.Config) -> None:
             _collect_cases(config, project)
         if not (project.uses or settings.chosen):
             return
-        from harness import console, fixtures, redaction
+        from harness import claim_fixtures, console, fixtures, redaction
 
         config.pluginmanager.register(fixtures.CaseFixtures(config), "harness.fixtures")
+        config.pluginmanager.register(claim_fixtures.ClaimFixtures(config), "harness.claim_fixtures")
         config.pluginmanager.register(redaction, "harness.redaction")
         config.stash[SPEAKER] = console.speaker(config)  # here pytest's capture rests
         if not _only_lists(config) and (settings.chosen or _collects_cases(config, project)):
@@ -147,6 +151,7 @@ def _session(config: pytest.Config) -> "Session":
             owner=given.get(OWNER) or f"{uuid.uuid4().hex}/main",
             since=None if since is None else (since[0], since[1]),
             sharers=given.get(SHARERS, 1),
+            memory_gb=given.get(MEMORY),
             last_words=say,
         )
         config.stash[SESSION] = Session(config.stash[SETTINGS], process)
@@ -173,32 +178,41 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make one item per case of the study."""
-    if _wants_cases(metafunc):
+    """Make one item per case of the study, one per claim of its file, and know the tests that state claims."""
+    if not metafunc.config.pluginmanager.hasplugin("harness.fixtures"):
+        return
+    from harness import claim_fixtures
+
+    if _is_ours(metafunc, "case"):
         with _told():
             cases = _session(metafunc.config).study.cases
         metafunc.parametrize("case", cases, ids=[case.label for case in cases])
+        return
+    for name in claim_fixtures.FIXTURES:
+        if _is_ours(metafunc, name):
+            with _told():
+                claim_fixtures.parametrise(metafunc, name, _session(metafunc.config))
 
 
-def _wants_cases(metafunc: pytest.Metafunc) -> bool:
-    """Whether `case` is the plugin's own fixture and the test does not parametrise it itself."""
-    if "case" not in metafunc.fixturenames or not metafunc.config.pluginmanager.hasplugin("harness.fixtures"):
+def _is_ours(metafunc: pytest.Metafunc, name: str) -> bool:
+    """Whether the test asks for the plugin's own fixture of that name and does not parametrise it itself."""
+    if name not in metafunc.fixturenames:
         return False
-    from harness import fixtures
-
-    definitions = metafunc.definition._fixtureinfo.name2fixturedefs.get("case", ())  # noqa: SLF001 - no public way
+    definitions = metafunc.definition._fixtureinfo.name2fixturedefs.get(name, ())  # noqa: SLF001 - no public way
     marked = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize") if mark.args]
-    names = [name.strip() for arg in marked for name in (arg.split(",") if isinstance(arg, str) else arg)]
-    return bool(definitions) and definitions[-1].func.__module__ == fixtures.__name__ and "case" not in names
+    names = [each.strip() for arg in marked for each in (arg.split(",") if isinstance(arg, str) else arg)]
+    return bool(definitions) and definitions[-1].func.__module__ in OWN_FIXTURES and name not in names
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without workers, keep the cases of one model together, in the places that cases have; xdist's get units."""
-    if not hasattr(config, "workerinput") and _known_session(config) is not None:
-        from harness.units import gathered
+    """Put claims behind all else; without workers, keep the cases of one model together, where xdist's get units."""
+    if _known_session(config) is None:
+        return
+    from harness.claim_fixtures import claims_last
+    from harness.units import gathered
 
-        items[:] = gathered(items)
+    items[:] = claims_last(items if hasattr(config, "workerinput") else gathered(items))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -259,11 +273,18 @@ def _finish(session: pytest.Session, run: "Session") -> None:
     try:
         run.close()
         if _reports(session, run):
-            session.config.stash[WRITTEN] = run.write_report(**_screen(session.config))
+            claims = _claims(session.config)
+            session.config.stash[WRITTEN] = run.write_report(**_screen(session.config), claims=claims)
     except HarnessError as error:
         session.config.stash[WRITTEN] = [f"no report: {error}"]
         if not stopped:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+
+def _claims(config: pytest.Config) -> "Sequence[ClaimResult]":
+    """The verdicts of the run's claims, in the process that the user started."""
+    asked = config.pluginmanager.get_plugin("harness.claim_fixtures")
+    return () if asked is None else asked.judging.results
 
 
 def _gate(session: pytest.Session, run: "Session") -> None:
@@ -346,6 +367,12 @@ def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist has no pub
         node.workerinput[OWNER] = f"{run.process.owner.partition('/')[0]}/{node.gateway.id}"
         node.workerinput[SINCE] = list(node.config.stash[RERUN_SINCE])
         node.workerinput[SHARERS] = run.sharers(node.config.stash[WORKERS])
+        shares = node.gateway.spec.popen and run.hardware.kind == "cpu"
+        node.workerinput[MEMORY] = run.hardware.memory_gb if shares else None
+        if node.config.option.dist != "load":
+            from harness.claim_fixtures import DISTRIBUTED
+
+            node.workerinput[DISTRIBUTED] = node.config.option.dist
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -354,11 +381,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:  # noqa
     run = _known_session(config)
     if run is None or config.option.dist != "load":
         return None
+    from harness.claim_fixtures import claim_labels
     from harness.scheduling import CellScheduling, StopEarly
     from harness.units import units
 
     unit_of = units(run.study.cases, config.stash[WORKERS])
-    config.stash[SCHEDULER] = CellScheduling(config, log, unit_of, lambda node: _was_answering(run, node))
+    config.stash[SCHEDULER] = CellScheduling(
+        config, log, unit_of, lambda node: _was_answering(run, node), claim_labels(run)
+    )
     if most := config.getoption("maxfail"):
         config.pluginmanager.register(StopEarly(config.stash[SCHEDULER], most), "harness.stop")
     return config.stash[SCHEDULER]

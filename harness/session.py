@@ -3,7 +3,7 @@
 import importlib.util
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,8 @@ from harness.flights import bury, last_death_id
 from harness.options import Settings
 from harness.pinning import gpus_for, pin, pin_specs
 from harness.planning import Planner, Sources, runtime_of
-from harness.records import Case, Cell, Hardware
+from harness.providers.services import is_remote
+from harness.records import Case, CaseResult, Cell, Hardware
 from harness.registry.catalog import find_hardware, load_catalog
 from harness.registry.machine import fits, this_machine
 from harness.results import case_results, rescore
@@ -28,15 +29,21 @@ from harness.studyfile import read_study
 if TYPE_CHECKING:
     from harness.analysis.gate import Rule
     from harness.analysis.yardstick import RunCases
+    from harness.report.door import Target
+    from harness.report.sections_verdicts import Claimed
 
-REPORT_PACKAGES = ("pandas", "pyarrow", "scipy")
+# as many as a service may be asked at a time, so that answering is never held up by the end of a batch
+REMOTE_ROWS = 512
+CLAIM_PACKAGES = ("pandas", "pyarrow", "scipy")
+REPORT_PACKAGES = (*CLAIM_PACKAGES, "altair", "vl_convert", "jinja2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
     """This process among those of its run: `owner` is RUN/NAME, `sharers` share one memory with it, itself included.
 
-    `since` is what the controller found, see `Session.since`.
+    `since` is what the controller found, see `Session.since`, and `memory_gb` what it found free before any of them
+    loaded weights; None where each looks for itself.
 
     `last_words` tells the user, past pytest, why the process ends at once.
     """
@@ -44,6 +51,7 @@ class Process:
     owner: str = "run/main"
     since: tuple[int, int] | None = None
     sharers: int = 1
+    memory_gb: float | None = None
     last_words: Callable[[str], None] = print
 
 
@@ -70,7 +78,8 @@ class Session:
     def hardware(self) -> Hardware:
         """The profile that memory is checked against: the one named, else this machine."""
         name = self.settings.hardware
-        return this_machine(self.study.runtime.device) if name is None else find_hardware(load_catalog(), name)
+        found = this_machine(self.study.runtime.device) if name is None else find_hardware(load_catalog(), name)
+        return found if self.process.memory_gb is None else replace(found, memory_gb=self.process.memory_gb)
 
     @property
     def engine(self) -> Engine:
@@ -103,6 +112,8 @@ class Session:
 
     def _limit(self, cell: Cell) -> Limit:
         """What fits this process's part of the memory; a model that is not run here has its own number."""
+        if is_remote(cell.model.provider):
+            return Limit(rows=REMOTE_ROWS)
         if cell.model.provider != "transformers":
             return Limit(rows=cell.model.batch_size or DEFAULT_ROWS)
         rows = rows_cap(self.hardware)
@@ -141,6 +152,8 @@ class Session:
             self._baseline  # noqa: B018 - read before this run's report may replace it
         elif self.settings.margin is not None or self.settings.gate_metric is not None:
             raise StudyError("--margin and --gate-metric say how to compare: name the run with --baseline RUN as well")
+        if study.claims:
+            self._check_claims()
         if weights:
             self._check_weights(study, hardware)
             pin(workers, os.environ, self._gpus, share=self.settings.share_gpu)
@@ -213,26 +226,46 @@ class Session:
         with Store(self.settings.store) as store:
             return rescore(study, Planner(study, Sources(study)), store, study.cases)
 
-    def write_report(self, *, width: int = 80, colour: bool = False) -> list[str]:
+    def write_report(
+        self,
+        *,
+        width: int = 80,
+        colour: bool = False,
+        formats: Sequence[str] = ("html", "md", "json"),
+        claims: "Sequence[Claimed]" = (),
+    ) -> list[str]:
         """Write the report of what the store holds; returns the lines for a terminal of that width."""
-        from harness.report.door import Target, write_report
+        from harness.report.door import write_report
 
         self._check_report_folder()
-        study, settings, sources = self.study, self.settings, Sources(self.study)
-        if self.answered and not settings.store.exists():
-            raise gone(settings.store)
-        with Store(settings.store) as store:
-            results = clean_records(case_results(study, Planner(study, sources), store, study.cases))
-        target = Target(
+        target = replace(self._target(), width=width, colour=colour, formats=formats, claims=claims)
+        return write_report(self.study, self._stored_results(), target)
+
+    def plot(self, names: Sequence[str], folder: Path, formats: Sequence[str]) -> list[str]:
+        """Draw figures of what the store holds into a folder; returns a line for each."""
+        from harness.report.door import Plots, plot
+
+        wanted = Plots(names=names, folder=folder, formats=formats)
+        return plot(self.study, self._stored_results(), self._target(), wanted)
+
+    def _stored_results(self) -> Sequence[CaseResult]:
+        study, path = self.study, self.settings.store
+        if self.answered and not path.exists():
+            raise gone(path)
+        with Store(path) as store:
+            return clean_records(case_results(study, Planner(study, Sources(study)), store, study.cases))
+
+    def _target(self) -> "Target":
+        from harness.report.door import Target
+
+        sources = Sources(self.study)
+        return Target(
             run=self.run_name,
             folder=self.report_folder,
-            root=settings.project.root,
+            root=self.settings.project.root,
             hardware=self.hardware.title,
-            weights={cell.model.name: sources.of(cell).fingerprint for cell in study.cells},
-            width=width,
-            colour=colour,
+            weights={cell.model.name: sources.of(cell).fingerprint for cell in self.study.cells},
         )
-        return write_report(study, results, target)
 
     @cached_property
     def _baseline(self) -> "tuple[RunCases, Rule]":
@@ -265,6 +298,38 @@ class Session:
         baseline, rule = self._baseline
         return gate_lines(study_run(study, results, weights=weights), baseline, rule, width=width)
 
+    def _check_claims(self) -> None:
+        """Find what keeps the declared claims from being judged, before anything is asked."""
+        from harness.analysis.gate import Rule
+        from harness.baseline import check_baseline, read_run
+        from harness.claimfile import RegressionClaim
+
+        need_report_packages("claims", CLAIM_PACKAGES)
+        root = self.settings.project.root
+        for claim in self.study.claims.values():
+            if isinstance(claim, RegressionClaim):
+                margin = read_run(claim.baseline, root).margin if claim.margin is None else claim.margin
+                check_baseline(self.study, claim.baseline, root, Rule(margin=margin, metric=claim.metric))
+
+    def results(self) -> tuple[CaseResult, ...]:
+        """What the store has of every planned case, with what this process has scored."""
+        study, settings = self.study, self.settings
+        if self._engine is not None:
+            self._engine.flush()
+        if not settings.store.exists():
+            return tuple(CaseResult(case=case, key="", outcome=None) for case in study.cases)
+        planner = Planner(study, Sources(study)) if self._engine is None else self._engine.planner
+        with Store(settings.store) as store:
+            return case_results(study, planner, store, study.cases)
+
+    @property
+    def newest_answer(self) -> int:
+        """The number of the store's newest answer, 0 without any."""
+        if not self.settings.store.exists():
+            return 0
+        with Store(self.settings.store) as store:
+            return store.last_answer_id()
+
     def close(self) -> None:
         """Free the model and close the store, also when what waits cannot be written."""
         engine, self._engine = self._engine, None
@@ -276,12 +341,12 @@ class Session:
                 engine.store.close()
 
 
-def need_report_packages() -> None:
-    """Refuse to start a run whose report could not be written.
+def need_report_packages(part: str = "the report", packages: Sequence[str] = REPORT_PACKAGES) -> None:
+    """Refuse to start a run whose report could not be written, or whose claims could not be judged.
 
     Raises:
         MissingExtra: a package of the extra [report] is not installed.
     """
-    missing = [name for name in REPORT_PACKAGES if importlib.util.find_spec(name) is None]
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
-        raise MissingExtra("the report", "report", missing)
+        raise MissingExtra(part, "report", missing)

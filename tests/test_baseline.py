@@ -154,7 +154,7 @@ def test_a_place_without_a_run_is_told(root, monkeypatch, place, told):
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"version": 99}, "has format version 99, known is 1: upgrade"),
+        ({"version": 99}, "has format version 99, known is 2: upgrade"),
         ({"version": "x"}, "format version x"),
         ({"format": "other"}, "no summary of a run: its format"),
         ({"margin": "wide"}, "is no summary of a run"),

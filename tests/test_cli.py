@@ -13,7 +13,7 @@ from harness.store import Store
 from harness.study import build_study
 from harness.studyfile import read_study
 
-COMMANDS = ("models", "hardware", "fetch", "check", "init", "rescore", "report", "compare")
+COMMANDS = ("models", "hardware", "fetch", "check", "init", "rescore", "report", "plot", "audit", "matrix", "compare")
 
 
 @pytest.fixture
@@ -71,6 +71,10 @@ def test_alone_it_shows_its_help(harness):
         (("rescore", "--store", "other.sqlite"), "other.sqlite"),
         (("rescore", "--store", "file"), "not a store"),
         (("report", "--study", "plantd"), "did you mean 'planted'?"),
+        (("report", "--format", "doc"), "there is no store"),
+        (("plot", "direct_scaling"), "there is no store"),
+        (("audit", "main"), "there is no run 'main'"),
+        (("matrix", "file"), "file is a file"),
         (("compare", "main"), "Missing argument"),
         (("compare", "main", "change"), "there is no run 'main': name a report's folder, or one under reports/: none"),
         (("compare", "file", "change"), "file is a file"),
@@ -151,12 +155,50 @@ def test_stored_answers_are_scored_again(harness, tmp_path):
 
 
 def test_a_report_of_what_is_stored(harness, tmp_path):
-    pytest.importorskip("pandas", reason="needs the extra [report]")
+    pytest.importorskip("altair", reason="needs the extra [report]")
     answered(tmp_path)
-    code, out, err = harness("report", "--study", "planted", "--report-dir", "out")
+    code, out, err = harness("report", "--study", "planted", "--report-dir", "out", "--format", "md, json")
     assert (code, err) == (0, "")
-    assert (tmp_path / "out/report.md").is_file()
+    assert {"report.md", "summary.json"} < {path.name for path in (tmp_path / "out").iterdir()}
+    assert not (tmp_path / "out/index.html").exists()
     assert "out/report.md" in out
+    code, out, err = harness("report", "--study", "planted", "--report-dir", "out", "--format", "doc")
+    assert (code, out) == (4, "")
+    assert "unknown format of a report 'doc'" in err
+
+
+def test_reports_are_shown_side_by_side_and_audited(harness, tmp_path):
+    pytest.importorskip("altair", reason="needs the extra [report]")
+    answered(tmp_path)
+    for name in ("a", "b"):
+        harness("report", "--study", "planted", "--report-dir", f"reports/{name}", "--format", "json")
+    code, out, _ = harness("matrix", "a", "b", "--json")
+    rows = json.loads(out)
+    assert code == 0
+    assert len(rows) == 2 * len({row["model"] for row in rows})
+    assert {row["run"] for row in rows} == {"a", "b"}
+    first = rows[0]["conditions"]["direct"]["estimate"]
+    table = harness("matrix", "a", "b")[1].splitlines()
+    assert len(table) == len(rows) + 1
+    assert f"{100 * first:.1f} [" in table[1]
+    code, out, _ = harness("audit", "a", "--json")
+    (told,) = json.loads(out)
+    assert [code, *sorted(told)] == [0, "audit", "flags", "run"]
+    lines = harness("audit", "a")[1].splitlines()
+    assert len(lines) == 1 + max(1, len(told["flags"]))
+
+
+def test_figures_are_drawn_by_name(harness, tmp_path):
+    pytest.importorskip("altair", reason="needs the extra [report]")
+    answered(tmp_path)
+    assert "direct_scaling" in harness("plot")[1].splitlines()
+    code, out, _ = harness("plot", "overall_scores", "size_vs_cost", "--study", "planted", "--folder", "drawn")
+    assert code == 0
+    assert out.splitlines() == ["drawn/overall_scores.svg", "size_vs_cost cannot be drawn: no answer reports a cost"]
+    assert (tmp_path / "drawn/overall_scores.svg").is_file()
+    code, out, err = harness("plot", "nothing", "--study", "planted")
+    assert (code, out) == (4, "")
+    assert "unknown figure 'nothing'" in err
 
 
 @pytest.fixture

@@ -10,19 +10,36 @@ from harness.analysis.intervals import Interval
 from harness.analysis.multiplicity import Adjusted
 from harness.analysis.paired import Paired
 from harness.analysis.summary import RunSummary, task_verdicts, told, verdicts
+from harness.analysis.whole import Analysis
+from harness.report.document_analysis import Json, analysis_document
 
 FORMAT = "pytest-scaling summary"
-VERSION = 1
-Json = dict[str, object]
+VERSION = 2  # 1 had no analysis, and is read all the same
 
 
-def summary_json(summary: RunSummary) -> str:
-    """The text of summary.json; ASCII, so that any text in it survives, and without NaN."""
-    return json.dumps(document(summary), indent=2, ensure_ascii=True, allow_nan=False, default=_as_dict) + "\n"
+def summary_json(summary: RunSummary, analysis: Analysis | None = None) -> str:
+    """The text of summary.json; ASCII, so that any text in it survives, and without NaN.
+
+    Each part of the analysis stands on a line of its own: indented, its many small objects would be mostly spaces.
+    """
+    text = _text(_summary(summary), indent=2)
+    if analysis is None:
+        return text + "\n"
+    parts = analysis_document(analysis)
+    lines = ",\n".join(f"    {_text(name)}: {_text(part)}" for name, part in parts.items())
+    return text.removesuffix("\n}") + ',\n  "analysis": {\n' + lines + "\n  }\n}\n"
 
 
-def document(summary: RunSummary) -> Json:
-    """The summary as plain values: the run and its manifest, cells, slices, comparisons, audits, flags and verdicts."""
+def document(summary: RunSummary, analysis: Analysis | None = None) -> Json:
+    """The summary as plain values: the run and its manifest, cells, slices, comparisons, audits, flags and verdicts.
+
+    With an analysis, `analysis` holds every part of it: see analysis_document.
+    """
+    made = _summary(summary)
+    return made if analysis is None else made | {"analysis": analysis_document(analysis)}
+
+
+def _summary(summary: RunSummary) -> Json:
     info = summary.info
     return {
         "format": FORMAT,
@@ -179,6 +196,10 @@ def _quantity(found: Quantity | None) -> Json | None:
     if found is None:
         return None
     return {"n": found.n, "total": found.total, "mean": found.mean, "median": found.median, "most": found.most}
+
+
+def _text(value: object, indent: int | None = None) -> str:
+    return json.dumps(value, indent=indent, ensure_ascii=True, allow_nan=False, default=_as_dict)
 
 
 def _as_dict(value: object) -> dict[object, object]:

@@ -5,16 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness.analysis.run import RunInfo
+from harness.analysis.extras import require
+from harness.analysis.run import RunInfo, retrieval_factors
 from harness.metrics.table import metric
 from harness.records import CaseResult
+from harness.report.actions import tell_github
 from harness.report.manifest import Stamps, manifest
-from harness.report.terminal import render
-from harness.report.write import write_run
+from harness.report.sections_verdicts import Claimed
+from harness.report.terminal import Wider, render
+from harness.report.write import FORMATS, HTML_PACKAGES, PACKAGES, Told, Written, figure_data, write_run
 from harness.results import scores_again
 from harness.retrieval.base import build_retriever
 from harness.study import Study
 
+FIRST = ("index.html", "report.md")
 PRIMARY_AUTO = "exact match (text) or value accuracy (other types)"
 
 
@@ -32,6 +36,8 @@ class Target:
     weights: Mapping[str, str]
     width: int = 80
     colour: bool = False
+    formats: Sequence[str] = FORMATS
+    claims: Sequence[Claimed] = ()
 
 
 def write_report(study: Study, results: Sequence[CaseResult], target: Target) -> list[str]:
@@ -40,12 +46,49 @@ def write_report(study: Study, results: Sequence[CaseResult], target: Target) ->
     Raises:
         HarnessError: nothing to report, packages missing, or the folder cannot be replaced.
     """
-    again = scores_again(study, results)
-    written = write_run(results, run_info(study, results, target), target.folder, again=again)
-    place = os.path.relpath(written.folder, target.root)
+    told = Told(
+        again=scores_again(study, results),
+        claims=target.claims,
+        templates=study.templates,
+        formats=target.formats,
+    )
+    written = write_run(results, run_info(study, results, target), target.folder, told)
+    wider = Wider(analysis=written.analysis, claims=target.claims)
+    text = render(
+        written.summary, width=target.width, colour=target.colour, places=_places(written, target.root), wider=wider
+    )
+    return [*text.splitlines(), *tell_github(written.report, target.claims)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plots:
+    """Which figures to draw, where to, and in which of svg, png and pdf."""
+
+    names: Sequence[str]
+    folder: Path
+    formats: Sequence[str]
+
+
+def plot(study: Study, results: Sequence[CaseResult], target: Target, plots: Plots) -> list[str]:
+    """Draw figures of a run; returns a line for each: its files, or why it cannot be drawn.
+
+    Raises:
+        UnknownName: there is no such figure, or no such format.
+        HarnessError: as write_report.
+    """
+    require(*PACKAGES, *HTML_PACKAGES)
+    from harness.report.visual import draw_files  # needs altair
+
+    data = figure_data(results, run_info(study, results, target))
+    return draw_files(data, plots.names, plots.folder, plots.formats)
+
+
+def _places(written: Written, root: Path) -> list[str]:
+    """Where to look first, then the whole folder, from the project's folder where it lies below that."""
+    place = os.path.relpath(written.folder, root)
     shown = place if not place.startswith("..") else str(written.folder)
-    text = render(written.summary, width=target.width, colour=target.colour, places=[f"{shown}/report.md", f"{shown}/"])
-    return text.splitlines()
+    first = next((name for name in FIRST if name in written.files), "")
+    return [f"{shown}/{name}" for name in dict.fromkeys((first, ""))]
 
 
 def run_info(study: Study, results: Sequence[CaseResult], target: Target) -> RunInfo:
@@ -62,6 +105,7 @@ def run_info(study: Study, results: Sequence[CaseResult], target: Target) -> Run
         manifest=manifest(_stamps(study, results, target), rootdir=target.root),
         higher_is_better={name: higher for name, higher in better.items() if higher is not None},
         gammas={name: data.gamma for name, data in study.datasets.items()},
+        factors=retrieval_factors((cell.condition for cell in study.cells), study.retriever),
     )
 
 

@@ -1,6 +1,8 @@
 """How the numbers of the report were made, and what they leave open, in sentences."""
 
+from harness.analysis.refusals import Refused
 from harness.analysis.summary import RunSummary
+from harness.analysis.whole import Analysis
 
 SHARES = (
     "Shares: Wilson 95 % intervals; clustered, over n divided by the design effect, with the t quantile. "
@@ -31,6 +33,24 @@ ADJUSTED = (
 SHARED = "each was generated once, and its tokens and latency count in every one of these cells."
 CLUSTERED = "Questions that share a cluster count as one draw: CR2 standard errors, Bell-McCaffrey degrees of freedom."
 INDEPENDENT = "Every question is a cluster of its own: questions count as independent draws."
+
+
+COMPATIBLE = (
+    "Tables named compatible repeat published formulas, faults included, so that older results can be compared; no "
+    "verdict rests on them."
+)
+NEVER = (
+    "A reason stands where the data do not allow a number. No p above 0.05 is read as sameness; best is never chosen "
+    "and scored on the same questions."
+)
+
+
+def analysis_notes(analysis: Analysis) -> tuple[str, ...]:
+    """How the whole analysis was made: its seed and margin, what missing answers count as, and the compatible part."""
+    seed = f"All draws come from the study's seed {analysis.seed} and the name of what is drawn."
+    margin = f"The margin of {100 * analysis.margin:g} points is the study's, declared before the run."
+    compatible = () if isinstance(analysis.published, Refused) else (COMPATIBLE,)
+    return (seed, margin, *compatible, NEVER)
 
 
 def method_notes(summary: RunSummary) -> tuple[str, ...]:

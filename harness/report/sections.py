@@ -1,18 +1,17 @@
 """The report as values: titled sections of lines and tables, which each format renders in its own way."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.analysis.cells import MetricMean, Slice
 from harness.analysis.comparisons import Comparison
-from harness.analysis.summary import RunSummary, task_verdicts, verdict_key, verdicts
+from harness.analysis.summary import RunSummary
 from harness.analysis.verdicts import percent, points
-from harness.report.method import method_notes
 from harness.report.wording import (
     NOTHING,
     adjusted_p,
     bos_counts,
-    correct_rule,
     decimal_mean,
     direction,
     flip_line,
@@ -25,64 +24,68 @@ from harness.report.wording import (
     tokens,
 )
 
+NO_SLUG = re.compile(r"[^a-z0-9]+")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows of text as they are read; unescaped. The first `names` columns hold names, the others numbers."""
+    """Rows of text as they are read; unescaped. The first `names` columns hold names, the others numbers.
+
+    `compatible` marks the numbers of published formulas, which never stand beside the others in one table; the caption
+    says so too. A `detail` is cut before the others, as that of a section.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     names: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """One titled part: lines (unescaped), then a table, either of which may be absent.
-
-    A `detail` is cut before the other sections where the whole is too long.
-    """
-
-    title: str
-    lines: tuple[str, ...] = ()
-    table: Table | None = None
+    caption: str = ""
+    compatible: bool = False
     detail: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One titled part: lines (what was found), tables, then notes (how to read them), all unescaped; any may be absent.
+
+    `key` names the part in links, once per report: without one it is made from the title. `table` is short for `tables`
+    of one, and always the first of them. `figures` are the file stems of the figures that belong here. A `detail` is
+    cut before the other sections where the whole is too long. An `opening` part belongs on the first screen.
+    """
+
+    title: str
+    key: str = ""
+    lines: tuple[str, ...] = ()
+    table: Table | None = None
+    tables: tuple[Table, ...] = ()
+    notes: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+    detail: bool = False
+    opening: bool = False
+
+    def __post_init__(self) -> None:
+        """Fill the key from the title, and `table` and `tables` from each other."""
+        tables = self.tables or (() if self.table is None else (self.table,))
+        object.__setattr__(self, "key", self.key or slug(self.title))
+        object.__setattr__(self, "tables", tables)
+        object.__setattr__(self, "table", tables[0] if tables else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A whole report: what it is called, what leads it, and its sections in order."""
+    """A whole report: what it is called, what leads it, and its sections in order; the opening ones come first.
+
+    `notes` are said once for the whole, at its end.
+    """
 
     title: str
     lead: str
     sections: tuple[Section, ...]
+    notes: tuple[str, ...] = ()
 
 
-def first_report(summary: RunSummary) -> Report:
-    """The report that every run gets; a section with nothing to tell is left out."""
-    info = summary.info
-    answered = sum(cell.coverage.answered for cell in summary.cells)
-    sections = (
-        Section(title="Verdicts", lines=(*verdicts(summary), *verdict_key(summary))),
-        Section(title="Verdicts by task", lines=task_verdicts(summary)),
-        Section(title="Cells", lines=CELL_NOTES, table=cell_table(summary)),
-        Section(title="Tasks", table=slice_table(summary.tasks), detail=True),
-        Section(title="Data sets", table=slice_table(summary.datasets)),
-        flag_section(summary),
-        comparison_section(summary.comparisons),
-        Section(title="Coverage", lines=COVERAGE_NOTES, table=coverage_table(summary), detail=True),
-        Section(title="Metrics", table=metric_table(summary), detail=True),
-        audit_section(summary),
-        Section(title="Method", lines=method_notes(summary)),
-        Section(title="Manifest", lines=manifest_lines(info.manifest)),
-    )
-    return Report(
-        title=f"{info.run}: what size and retrieval buy",
-        lead=(
-            f"Study {info.study}: {answered} of {info.planned} planned cases answered. "
-            f"Correct means {correct_rule(info)}."
-        ),
-        sections=tuple(section for section in sections if section.lines or section.table is not None),
-    )
+def slug(title: str) -> str:
+    """A title as it stands in links: small letters, digits and hyphens; "section" where none are left."""
+    return NO_SLUG.sub("-", title.lower()).strip("-") or "section"
 
 
 CELL_NOTES = (

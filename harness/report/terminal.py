@@ -1,6 +1,7 @@
 """The report in the terminal: verdicts, one line per cell, and what is wrong with the data."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from io import StringIO
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -9,7 +10,9 @@ from harness.analysis.cells import CellSummary
 from harness.analysis.flags import Flag
 from harness.analysis.summary import RunSummary, task_verdicts, verdict_key, verdicts
 from harness.analysis.verdicts import percent
+from harness.analysis.whole import Analysis
 from harness.report.escape import plain
+from harness.report.sections_verdicts import Claimed, verdict_lines
 from harness.report.wording import correct_rule, flip_line, latency, repeat_name, size, tokens
 
 if TYPE_CHECKING:
@@ -27,7 +30,22 @@ LEGEND = (
 )
 
 
-def render(summary: RunSummary, *, width: int = 80, colour: bool = False, places: Sequence[str] = ()) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wider:
+    """What stands behind a summary, where it is known: the whole analysis, and the study's claims after the run."""
+
+    analysis: Analysis
+    claims: Sequence[Claimed] = ()
+
+
+def render(
+    summary: RunSummary,
+    *,
+    width: int = 80,
+    colour: bool = False,
+    places: Sequence[str] = (),
+    wider: Wider | None = None,
+) -> str:
     """The report as text of at most `width` columns, with ANSI styles only when `colour` is on.
 
     Args:
@@ -35,6 +53,7 @@ def render(summary: RunSummary, *, width: int = 80, colour: bool = False, places
         width: of the terminal, at least 60; tables fold long names.
         colour: whether the text goes to a terminal that shows styles.
         places: the files or folders where more is written, one line each.
+        wider: the whole analysis, whose verdicts then stand in the place of the summary's.
     """
     from rich.console import Console
 
@@ -49,18 +68,18 @@ def render(summary: RunSummary, *, width: int = 80, colour: bool = False, places
         soft_wrap=False,
         _environ={},
     )
-    for part in _parts(summary, width, places):
+    for part in _parts(summary, width, places, wider):
         console.print(part)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _parts(summary: RunSummary, width: int, places: Sequence[str]) -> "Iterator[Text | Table]":
+def _parts(summary: RunSummary, width: int, places: Sequence[str], wider: Wider | None) -> "Iterator[Text | Table]":
     info = summary.info
     answered = sum(cell.coverage.answered for cell in summary.cells)
     yield _line(f"{info.run} (study {info.study}): {answered} of {info.planned} planned cases answered", width, "bold")
     yield _line(f"Correct means {correct_rule(info)}.", width)
     yield _line("", width)
-    yield from _verdicts(summary, width)
+    yield from _verdicts(summary, width) if wider is None else _wider_verdicts(wider, width)
     yield _line("", width)
     yield _table(summary.cells)
     yield _line(LEGEND, width, "dim")
@@ -89,6 +108,15 @@ def _verdicts(summary: RunSummary, width: int) -> "Iterator[Text]":
         yield _line(f"  {len(told) - VERDICTS_MOST} more verdicts in report.md", width, "dim")
     yield from (_line(line, width, "dim") for line in verdict_key(summary))
     yield from (_line(f"{line}: see report.md", width, "dim") for line in task_verdicts(summary)[:1])
+
+
+def _wider_verdicts(wider: Wider, width: int) -> "Iterator[Text]":
+    told = verdict_lines(wider.analysis, wider.claims)
+    failed = {f"Claim: {claim.sentence}".rstrip(". ") for claim in wider.claims if claim.verdict == "fails"}
+    for line in told[:VERDICTS_MOST]:
+        yield _line(f"* {line}", width, "red" if line.rstrip(". ") in failed else "")
+    if len(told) > VERDICTS_MOST:
+        yield _line(f"  {len(told) - VERDICTS_MOST} more verdicts in report.md", width, "dim")
 
 
 def _line(text: str, width: int, style: str = "") -> "Text":

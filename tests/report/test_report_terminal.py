@@ -5,10 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from harness.analysis.simulate import PlantedModel, Truth
+from harness.claims.results import ClaimResult
 from harness.records import CaseResult
-from harness.report.terminal import render
+from harness.report.sections_verdicts import verdict_lines
+from harness.report.terminal import Wider, render
 from harness.report.write import summarise_run
 from tests.report.made_up_runs import make_cell, make_cell_results, make_info, make_question, make_result, make_run
+from tests.report.planted_runs import Told, told
 
 MODELS = {"smollm2-135m": 0.135, "qwen2.5-0.5b-instruct": 0.5, "a-very-long-model-name-of-somebody": None}
 
@@ -106,3 +110,38 @@ def test_repeats_are_told_apart() -> None:
 def test_unreported_tokens_and_latency_are_dashes() -> None:
     (row,) = [line for line in shown(make_cell_results([None])).splitlines() if line.startswith("tiny    ")]
     assert row.split()[-2:] == ["-", "-"]
+
+
+def wider(run: Told, *claims: ClaimResult) -> Wider:
+    return Wider(analysis=run.analysis, claims=claims)
+
+
+@pytest.fixture(scope="module")
+def planted() -> Told:
+    models = tuple(
+        PlantedModel(name=f"model-{place}", params_b=0.5 * 3**place, accuracy={"direct": 0.2 + 0.1 * place, "rag": 0.6})
+        for place in range(7)
+    )
+    return told(Truth(models=models, questions=40, shared=0.4))
+
+
+def test_the_verdicts_of_the_whole_analysis_stand_in_their_place(planted: Told) -> None:
+    text = render(planted.summary, wider=wider(planted))
+    shown_as = " ".join(text.split())
+    assert "* Size: from 500M to 364B direct answering changes by" in shown_as
+    assert "* model-0 + rag against larger models' direct answers (n 40): " in shown_as
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_claims_stand_first_and_failed_ones_are_red(planted: Told) -> None:
+    claim = ClaimResult(name="a beats b", verdict="fails", message="-5 points", n=40)
+    text = render(planted.summary, colour=True, wider=wider(planted, claim))
+    (line,) = [line for line in text.splitlines() if "a beats b" in line]
+    assert "\x1b[31m* Claim: a beats b: fails." in line
+    assert text.index("a beats b") < text.index("Size:")
+
+
+def test_more_verdicts_than_fit_are_counted(planted: Told) -> None:
+    claims = [ClaimResult(name=f"claim {place}", verdict="holds", message="") for place in range(12)]
+    found = len(verdict_lines(planted.analysis))
+    assert f"{found} more verdicts in report.md" in render(planted.summary, wider=wider(planted, *claims))

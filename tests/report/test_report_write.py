@@ -11,9 +11,9 @@ from types import MappingProxyType
 import pandas as pd
 import pytest
 
-from harness.errors import HarnessError, MissingExtra
+from harness.errors import HarnessError, MissingExtra, UnknownName
 from harness.records import CaseResult
-from harness.report.write import Written, file_names, summarise_run, write_run
+from harness.report.write import Told, Written, file_names, summarise_run, write_run
 from tests.report.made_up_runs import make_cell, make_cell_results, make_info, make_question, make_result, make_run
 
 HOSTILE = '=HYPERLINK("http://x")|<script>`\x1b[31m\ud800\x00'
@@ -28,8 +28,10 @@ def mixed_run(n: int = 24) -> list[CaseResult]:
     return results
 
 
-def write(results: list[CaseResult], folder: Path, **changes: object) -> Written:
-    return write_run(results, make_info(len(results), **changes), folder)
+def write(results: list[CaseResult], folder: Path, *, planned: int | None = None, **changes: object) -> Written:
+    """All but the page and its figures, which take longest."""
+    info = make_info(planned or len(results), **changes)
+    return write_run(results, info, folder, Told(formats=("md", "json")))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -50,12 +52,27 @@ def test_the_folder_holds_every_file(tmp_path: Path) -> None:
     assert set(contents(tmp_path / "run")) == set(written.files)
 
 
+def test_the_page_and_its_figures_do_not_depend_on_the_order(tmp_path: Path) -> None:
+    results = mixed_run()
+    written = write_run(results, make_info(len(results)), tmp_path / "a")
+    assert {"index.html", "figures/key_figure.svg", "figures/key_figure.png", "figures/key_figure.pdf"} <= set(
+        written.files
+    )
+    write_run(results[::-1], make_info(len(results)), tmp_path / "b")
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_an_unknown_format_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match=r"'docx'.*html"):
+        write_run(mixed_run(), make_info(1), tmp_path, Told(formats=("docx",)))
+
+
 def test_order_and_repeated_shards_leave_the_bytes(tmp_path: Path) -> None:
     results = mixed_run()
     write(results, tmp_path / "a")
     shuffled = [*results, *results[5:20]]
     Random(3).shuffle(shuffled)  # noqa: S311 - made-up data
-    write_run(shuffled, make_info(len(results)), tmp_path / "b")
+    write(shuffled, tmp_path / "b", planned=len(results))
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 

@@ -1,0 +1,169 @@
+"""The commands of `harness` about what was answered: scores, reports, figures, audits and comparisons."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli_shared import AsJson, ModelNames, StoreFile, StudyName, print_json, print_table, this_project
+from harness.errors import StoreError
+from harness.options import DEFAULT_STORE, Settings
+from harness.records import Selection
+
+if TYPE_CHECKING:
+    from harness.session import Session
+
+
+def _settings(
+    study: str | None,
+    store: str | None,
+    model: list[str] | None,
+    *,
+    reports: bool = False,
+    report_dir: Path | None = None,
+) -> Settings:
+    project = this_project()
+    names = tuple(name for text in model or () for name in text.split(","))
+    return Settings(
+        project=project,
+        study=study or project.study or "embedded",
+        selection=Selection(models=names, extra_models=project.models),
+        hardware=None,
+        rerun=False,
+        answer_timeout_s=None,
+        flip_check=0,
+        share_gpu=False,
+        run_name=None,
+        store=project.root / (store or DEFAULT_STORE),
+        scaling_report=reports,
+        report_dir=report_dir,
+        chosen=True,
+    )
+
+
+def rescore(study: StudyName = None, store: StoreFile = None, model: ModelNames = None) -> None:
+    """Compute the scores of stored answers again, without asking a model. Example: harness rescore --study embedded."""
+    from harness.session import Session
+
+    session = Session(_settings(study, store, model))
+    _need_store(session)
+    typer.echo(f"{session.rescore()} stored answers scored")
+
+
+def _need_store(session: "Session") -> None:
+    """A store that was only named wrongly must not become an empty report in the place of a good one."""
+    path = session.settings.store
+    session.check(weights=False)
+    if not path.exists():
+        raise StoreError(f"there is no store {path}: run pytest first, or name the file with --store")
+
+
+def report(
+    study: StudyName = None,
+    store: StoreFile = None,
+    model: ModelNames = None,
+    report_dir: Annotated[Path | None, typer.Option("--report-dir", help="Folder of the report.")] = None,
+    formats: Annotated[str, typer.Option("--format", help="Of html, md and json, with commas.")] = "html,md,json",
+) -> None:
+    """Write the report of what is stored, without asking a model. Example: harness report --study embedded."""
+    session = _stored_session(study, store, model, report_dir=report_dir)
+    for line in session.write_report(formats=_named(formats)):
+        typer.echo(line)
+
+
+def plot(  # noqa: PLR0913, PLR0917 - typer makes one option of each
+    names: Annotated[list[str] | None, typer.Argument(help="Figures; none lists those that there are.")] = None,
+    study: StudyName = None,
+    store: StoreFile = None,
+    model: ModelNames = None,
+    folder: Annotated[Path, typer.Option("--folder", help="Where to write them.")] = Path("figures"),
+    formats: Annotated[str, typer.Option("--format", help="Of svg, png and pdf, with commas.")] = "svg",
+) -> None:
+    """Draw figures of what is stored. Example: harness plot direct_scaling reliability --format png."""
+    from harness.report.figures.catalog import FIGURES
+
+    if not names:
+        for name in FIGURES:
+            typer.echo(name)
+        return
+    for line in _stored_session(study, store, model).plot(names, folder, _named(formats)):
+        typer.echo(line)
+
+
+def _named(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+
+
+def _stored_session(
+    study: str | None, store: str | None, model: list[str] | None, *, report_dir: Path | None = None
+) -> "Session":
+    from harness.session import Session
+
+    session = Session(_settings(study, store, model, reports=True, report_dir=report_dir))
+    _need_store(session)
+    return session
+
+
+Runs = Annotated[list[str], typer.Argument(help="Reports' folders, or their names under reports/.")]
+
+
+def audit(runs: Runs, *, as_json: AsJson = False) -> None:
+    """Show what is wrong with the data of reports. Example: harness audit embedded nightly."""
+    from harness.report import overview
+
+    summaries = _summaries(runs)
+    if as_json:
+        print_json(overview.audit(summaries))
+    else:
+        print_table(*overview.audit_table(summaries))
+
+
+def matrix(runs: Runs, *, as_json: AsJson = False) -> None:
+    """Show models by conditions of reports, right answers in percent. Example: harness matrix embedded nightly."""
+    from harness.report import overview
+
+    summaries = _summaries(runs)
+    if as_json:
+        print_json(overview.matrix(summaries))
+    else:
+        print_table(*overview.matrix_table(summaries))
+
+
+def _summaries(runs: list[str]) -> list[Mapping[str, Any]]:
+    from harness.baseline import read_summary
+
+    root = this_project().root
+    return [{**read_summary(run, root), "run": run} for run in runs]
+
+
+def compare(  # noqa: PLR0913 - typer makes one option of each
+    run_a: Annotated[str, typer.Argument(help="The baseline: a report's folder, or its name under reports/.")],
+    run_b: Annotated[str, typer.Argument(help="The run that is held against it.")],
+    margin: Annotated[str | None, typer.Option("--margin", help="The loss that is borne [the baseline's].")] = None,
+    metric: Annotated[str, typer.Option("--metric", help="What is compared.")] = "correct",
+    *,
+    common: Annotated[bool, typer.Option("--common", help="Compare the questions that both were asked.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result as JSON.")] = None,
+    markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write it for a pull request.")] = None,
+) -> None:
+    """Fail when run B is worse than run A. Example: harness compare main change --margin 0.03 --metric f1.
+
+    Ends with 0 when B loses less than the margin in every cell, with 1 when it loses more in one, and with 6 when the
+    questions are too few to tell.
+    """
+    from harness.analysis.gate import Rule, exit_code, gate
+    from harness.baseline import read_margin, read_run
+    from harness.report.gate import gate_json, gate_markdown, gate_text
+
+    borne = None if margin is None else read_margin(margin)
+    root = this_project().root
+    first, second = read_run(run_a, root), read_run(run_b, root)
+    found = gate(first, second, Rule(margin=first.margin if borne is None else borne, metric=metric, common=common))
+    for line in gate_text(found):
+        typer.echo(line)
+    for path, written in ((json_file, gate_json), (markdown_file, gate_markdown)):
+        if path is not None:
+            path.write_text(written(found), encoding="utf-8", newline="\n")
+    if code := exit_code(found):
+        raise typer.Exit(code)
