@@ -39,7 +39,7 @@ def one_line(name: str, kind: type[HarnessError]) -> str:
 
 
 def test_the_package_has_the_named_templates() -> None:
-    assert template_names() == ("cited", "completion", "concise", "concise-json", "cot", "extractive")
+    assert template_names() == ("bare", "cited", "completion", "concise", "concise-json", "cot", "extractive")
 
 
 @pytest.mark.parametrize("name", template_names())
