@@ -1,11 +1,11 @@
 """How the models and conditions of one run look in all of its figures, and what they are called there."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from harness.analysis.cells import CellSummary
 from harness.analysis.frame import CaseTables
+from harness.providers.services import SERVICES
 from harness.report.figures.figure import FigureData
 from harness.report.figures.names import SHOWN, short_names
 from harness.report.figures.theme import (
@@ -16,8 +16,7 @@ from harness.report.figures.theme import (
     family_colours,
 )
 
-# whose weights are loaded by this program; any other provider answers from elsewhere
-LOCAL_PROVIDERS = frozenset({"transformers", "planted", "llamacpp", "onnx", "openvino", "vllm"})
+HERE = "http://127.0.0.1"  # where a server on one's own machine answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,17 +66,6 @@ def look_of(data: FigureData, *, most: int = SHOWN) -> Look:
     )
 
 
-def sized_cells(look: Look, cells: Iterable[CellSummary]) -> list[CellSummary]:
-    """The cells of models with a known size, in the order of size and condition; repeats stand beside each other."""
-    known = [cell for cell in cells if cell.params_b is not None]
-    return sorted(known, key=lambda cell: cell_order(look, cell.model, cell.condition, cell.repeat))
-
-
-def cell_order(look: Look, model: str, condition: str, repeat: int = 0) -> tuple[int, int, int]:
-    """Sorts cells by model (smallest first), condition and repeat."""
-    return look.models.index(model), look.conditions.index(condition), repeat
-
-
 def _order(name: str, contexts: Mapping[str, str]) -> tuple[object, ...]:
     ranks = ("none", "retrieved", "gold", "distractor")
     context = contexts.get(name)
@@ -89,4 +77,9 @@ def _order(name: str, contexts: Mapping[str, str]) -> tuple[object, ...]:
 @lru_cache(maxsize=1)  # every figure of a run asks, and a run may have 100,000 results
 def _hosted(tables: CaseTables) -> frozenset[str]:
     specs = {result.case.model: result.case.cell.model for result in tables.results}
-    return frozenset(name for name, spec in specs.items() if spec.provider not in LOCAL_PROVIDERS)
+    return frozenset(name for name, spec in specs.items() if _is_elsewhere(spec.provider))
+
+
+def _is_elsewhere(provider: str) -> bool:
+    service = SERVICES.get(provider)
+    return service is not None and not (service.base_url or "").startswith(HERE)

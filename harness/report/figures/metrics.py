@@ -31,7 +31,7 @@ def multi_metric_scaling(data: FigureData, width: int) -> Figure | Refused:
     metrics = data.analysis.metrics
     if isinstance(metrics, Refused):
         return metrics
-    kept = [one for one in metrics if not isinstance(one.direct, Refused) or not isinstance(one.retrieval, Refused)]
+    kept = [one for one in metrics if _has_line(one) and (_levels(one, "direct") or _levels(one, "retrieval"))]
     if not kept:
         return Refused(reason=_reason(metrics[0]))
     look = look_of(data)
@@ -138,5 +138,11 @@ def _finding(kept: Sequence[MetricLines]) -> str:
     )
 
 
+def _has_line(one: MetricLines) -> bool:
+    return not isinstance(one.direct, Refused) or not isinstance(one.retrieval, Refused)
+
+
 def _reason(one: MetricLines) -> str:
-    return one.direct.reason if isinstance(one.direct, Refused) else ""
+    """Why a metric has no panel."""
+    refused = [part.reason for part in (one.direct, one.retrieval, one.uplifts) if isinstance(part, Refused)]
+    return refused[0] if refused else "no model of known size has a value"

@@ -1,4 +1,7 @@
-"""Figures as files: SVG, PNG and PDF, drawn here, from the same specification, with the same bytes each time."""
+"""Figures as files: SVG, PNG and PDF, drawn here, from the same specification.
+
+All are the same bytes each time, but for a PDF with names in scripts that need a second font.
+"""
 
 import re
 from collections.abc import Callable, Sequence

@@ -5,7 +5,7 @@ dark, or made to follow the page by CSS custom properties, by exchanging colours
 halves what a page has to hold.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -120,11 +120,6 @@ def stylesheet() -> str:
         "svg.figure{display:block;width:100%;height:auto}\n"
         "svg.figure text{pointer-events:none}\n"  # a number on a mark leaves the mark its tooltip
     )
-
-
-def hues_of(names: Sequence[str]) -> Mapping[str, Style]:
-    """Styles for other series than conditions, in their order."""
-    return {name: _style(place) for place, name in enumerate(names)}
 
 
 def _properties(side: int) -> str:

@@ -37,7 +37,7 @@ BARE |= {"energy_per_experiment", "size_vs_energy", "groundedness_by_size", "los
 
 @pytest.fixture(scope="module")
 def whole() -> FigureData:
-    return priced(8, ("direct", "rag", "dense", "ft", "ft+rag"), 60)
+    return priced(4, ("direct", "rag", "dense", "ft", "ft+rag"), 40)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def bare() -> FigureData:
 
 @pytest.fixture(scope="module")
 def hostile() -> FigureData:
-    return data_of(run_results(HOSTILE, ("direct", "rag", "<b>&"), n=30, repeats=2))
+    return data_of(run_results(HOSTILE, ("direct", "rag", "<b>&"), n=18, repeats=2))
 
 
 def drawn(stem: str, data: FigureData, width: int = WIDE) -> Figure:

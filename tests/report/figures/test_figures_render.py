@@ -22,7 +22,7 @@ import hashlib, sys
 from harness.report.figures.catalog import draw
 from harness.report.figures.render import pdf, png, svg
 from tests.report.figures.figure_runs import priced
-data = priced(4, ("direct", "rag"), 40)
+data = priced(2, ("direct", "rag"), 20)
 for stem in reversed(sys.argv[1:]):
     svg(draw(stem, data))
 for stem in sys.argv[1:]:
