@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import hypot
 
 from harness.report.figures.names import text_width
@@ -11,6 +12,7 @@ GAP = 3.0
 RINGS = (0.0, 10.0, 20.0, 32.0, 44.0)
 LEADER_FROM = 9.0  # a label farther than this from its point gets a line to it
 LEADER_GAP = 2.0
+PIECES = 8
 LINE = 1.2
 
 
@@ -58,15 +60,18 @@ def overlap(a: Box, b: Box) -> bool:
 def place(anchors: Sequence[Anchor], obstacles: Sequence[Box], area: Box, *, size: float = SMALL) -> tuple[Label, ...]:
     """Labels that overlap neither each other nor an obstacle, inside the area, in the order of the anchors.
 
-    An anchor that finds no free place gets no label. Earlier anchors choose first. Marks of all anchors are obstacles.
+    An anchor that finds no free place gets no label. Earlier anchors choose first. Marks of all anchors are obstacles,
+    and no leader line runs through a label.
     """
     taken = [*obstacles, *(_mark(anchor) for anchor in anchors)]
-    found = []
+    found: list[Label] = []
     for anchor in anchors:
-        label = next((one for one in _candidates(anchor, area, size) if _is_free(one, taken, area)), None)
-        if label is not None:
-            found.append(label)
-            taken.append(label.box)
+        for label in _candidates(anchor, area, size):
+            crossed = any(overlap(piece, other.box) for piece in _trail(label) for other in found)
+            if not crossed and _is_free(label, taken, area):
+                found.append(label)
+                taken += [label.box, *_trail(label)]
+                break
     return tuple(found)
 
 
@@ -141,6 +146,17 @@ def _leader(anchor: Anchor, box: Box) -> tuple[tuple[float, float], tuple[float,
 
 def _between(a: tuple[float, float], b: tuple[float, float], share: float) -> tuple[float, float]:
     return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
+
+
+def _trail(label: Label) -> list[Box]:
+    """Small boxes along a label's leader line; none without one."""
+    if label.leader is None:
+        return []
+    steps = [_between(*label.leader, place / PIECES) for place in range(PIECES + 1)]
+    return [
+        Box(left=min(x, x2) - 0.5, top=min(y, y2) - 0.5, right=max(x, x2) + 0.5, bottom=max(y, y2) + 0.5)
+        for (x, y), (x2, y2) in pairwise(steps)
+    ]
 
 
 def _is_free(label: Label, taken: Sequence[Box], area: Box) -> bool:

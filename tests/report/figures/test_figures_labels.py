@@ -42,6 +42,16 @@ def test_labels_keep_off_obstacles(anchors: list[Anchor], corners: list[tuple[fl
     assert not any(overlap(label.box, wall) for label in placed for wall in walls)
 
 
+@given(ANCHORS)
+def test_no_leader_runs_through_a_label(anchors: list[Anchor]) -> None:
+    placed = place(anchors, [], AREA)
+    for label in placed:
+        (x, y), (x2, y2) = label.leader or ((-1, -1), (-1, -1))
+        points = [(x + (x2 - x) * part / 40, y + (y2 - y) * part / 40) for part in range(41)]
+        others = [other.box for other in placed if other is not label]
+        assert not [box for box in others for x, y in points if box.left < x < box.right and box.top < y < box.bottom]
+
+
 def only(anchor: Anchor, obstacles: list[Box]) -> Label:
     (found,) = place([anchor], obstacles, AREA)
     return found
