@@ -12,6 +12,7 @@ from harness.records import Dataset, DatasetSpec
 
 BUILTINS = {
     "embedded": "harness.datasets.builtin:embedded_dataset",
+    "pocket": "harness.datasets.builtin:pocket_dataset",
     "planted": "harness.datasets.planted:planted_dataset",
 }
 _FILES: dict[str, Kind] = {"questions.jsonl": "questions", "corpus.jsonl": "passages", "shots.jsonl": "shots"}
@@ -45,16 +46,23 @@ def builtin_dataset(spec: DatasetSpec) -> Dataset:
 
 
 def embedded_dataset(name: str = "embedded") -> Dataset:
-    """The questions, passages and worked examples that the package carries."""
-    parts = [_packaged(file, kind) for file, kind in _FILES.items()]
+    """The questions, passages and worked examples about the Vellin Reach."""
+    parts = [_packaged("harness.studies", f"embedded/{file}", kind) for file, kind in _FILES.items()]
     return assembled(DatasetSpec(name=name), together(*parts), "questions.jsonl")
 
 
-def _packaged(file: str, kind: Kind) -> Contents:
+def pocket_dataset(name: str = "pocket") -> Dataset:
+    """The questions, passages and worked examples about the made-up world that the pocket models were trained on."""
+    parts = [_packaged("harness", f"data/pocket/{file}", kind) for file, kind in _FILES.items()]
+    return assembled(DatasetSpec(name=name), together(*parts), "questions.jsonl")
+
+
+def _packaged(package: str, path: str, kind: Kind) -> Contents:
+    *_, folder, file = path.split("/")
     try:
-        data = resources.files("harness.studies").joinpath("embedded", file).read_bytes()
+        data = resources.files(package).joinpath(path).read_bytes()
     except OSError as error:
         raise DataError(
-            f"the embedded data set is not whole: {file}: {error.strerror}: install the package again"
+            f"the {folder} data set is not whole: {file}: {error.strerror}: install the package again"
         ) from None
     return file_contents(file, data, kind)
