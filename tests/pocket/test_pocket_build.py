@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 from harness.pocket import __main__ as program
 from harness.pocket import adapters
 from harness.pocket import build as building
-from harness.pocket.build import CARD, MEASURED, Job, Plan, build, expected_card, train_one, world_files
+from harness.pocket.build import CARD, FOLDER, MEASURED, Job, Plan, build, expected_card, train_one, world_files
+from harness.pocket.card import count_weights
 from harness.pocket.measure import exams
-from harness.pocket.recipe import MODES, RECIPE
+from harness.pocket.recipe import MODES, RECIPE, SIZES
 from harness.pocket.tally import Tally
 from harness.pocket.world import make_world
+from harness.registry.catalog import find_model, load_catalog, match_models
+from harness.registry.memory import count_params
 
 WORLD = make_world()
 EXAMS = exams(WORLD, "reported_on", 1)
@@ -167,3 +170,23 @@ def test_a_ladder_can_be_trained_again(tmp_path) -> None:
     found = train_one(Job(size="xs", seed=0, folder=tmp_path, recipe=replace(RECIPE, steps=60)))
     assert (found["size"], found["seed"], found["exams"].keys()) == ("xs", 0, EXAMS.keys())
     assert found["exams"]["taught, closed"]["loss_nll"] < 6
+
+
+def test_the_shipped_card_is_not_stale() -> None:
+    assert program.stale_files(FOLDER) == ()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_presets_lead_to_the_shipped_weights(size: str) -> None:
+    model = find_model(load_catalog(), f"pocket-{size}")
+    assert model.path == str(FOLDER / size)
+    assert count_weights(FOLDER / size) == count_params(model.shape) == round(model.params_b * 1e9)
+
+
+def test_the_group_is_the_whole_ladder_in_order_of_size() -> None:
+    found = match_models(load_catalog(), ["pocket"])
+    assert [model.name for model in found] == [f"pocket-{size}" for size in SIZES]
+
+
+def test_the_ladder_is_small() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) <= 12e6

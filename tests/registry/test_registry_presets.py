@@ -8,6 +8,7 @@ from harness.registry.memory import count_params
 from harness.registry.recommend import recommend
 
 CATALOG = load_catalog()
+POCKET = tuple(f"pocket-{size}" for size in ("xs", "s", "m", "l", "xl"))
 SHAPES = {model.name: model.shape for model in CATALOG.models if model.shape is not None}
 
 
@@ -26,6 +27,7 @@ def test_every_preset_is_there() -> None:
         "gemma-2-2b",
         "gemma-2-9b",
         "smollm2-135m",
+        *POCKET,
     }
 
 
@@ -55,7 +57,7 @@ def test_parameters_follow_from_the_shape(model: ModelSpec) -> None:
 
 @pytest.mark.parametrize("model", CATALOG.models, ids=lambda model: model.name)
 def test_every_preset_names_its_source_and_licence(model: ModelSpec) -> None:
-    assert model.hub_id
+    assert model.hub_id or model.name in POCKET
     assert model.licence
     assert model.params_source
     assert model.title
