@@ -109,7 +109,7 @@ def measure(other: Other, prompts: Sequence[Prompt], told: argparse.Namespace) -
     kept: dict[str, dict[str, str]] = {}
 
     def ours(workers: str) -> Callable[[], object]:
-        return lambda: kept.__setitem__(workers, project_run(prompts, "-n", workers, dtype=told.dtype))
+        return lambda: kept.__setitem__(workers, dict(project_run(prompts, "-n", workers, dtype=told.dtype).texts))
 
     seconds = rounds(told.rounds, {"n0": ours("0"), "n2": ours("2"), "lm_eval": other.run})
     found = {

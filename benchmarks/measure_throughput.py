@@ -1,8 +1,9 @@
 """Throughput of the embedded model: against one `model.generate` call per prompt, and of workers against one process.
 
 All answer the same prompts of 150 to 400 tokens, at most 32 new tokens each, with the same dtype. `one_by_one` and
-`batched` are measured inside this process on the same threads, the rest as whole runs of pytest on a made-up project,
-start-up included. Runs of one round follow one another; ratios are medians over the rounds.
+`batched` are measured inside this process on the same threads, the rest as runs of pytest on a made-up project: their
+throughput from the start of the first batch to the last answer, and as `whole_run` with start-up and loading. Runs of
+one round follow one another; ratios are medians over the rounds.
 
 Run: python benchmarks/measure_throughput.py [--prompts 200] [--rounds 5] [--batch 16] [--only inside|outside]
      [--json FILE], then: pytest-benchmark compare FILE ...
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,11 +53,11 @@ max_new_tokens = {NEW_TOKENS}
 dtype = "{{dtype}}"
 """
 TEST_FILE = """
-import json, os
+import json, os, time
 
 def test_answer(case, answer):
     with open(f"answers-{os.getpid()}.jsonl", "a", encoding="utf-8") as file:
-        print(json.dumps([case.question.id, answer.text]), file=file)
+        print(json.dumps([case.question.id, answer.text, time.time(), answer.latency_s]), file=file)
 """
 
 Rounds = Mapping[str, Sequence[float]]
@@ -120,16 +122,24 @@ def write_project(folder: Path, prompts: Sequence[Prompt], dtype: str) -> None:
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
 
 
-def read_answers(folder: Path) -> dict[str, str]:
-    """Texts by question, as the project's test kept them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """Texts by question, and the seconds from the start of the first batch to the last answer."""
+
+    texts: Mapping[str, str]
+    answering_s: float
+
+
+def read_answers(folder: Path) -> Answered:
+    """What the project's test kept, of all workers."""
     files = folder.glob("answers-*.jsonl")
-    return dict(json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines())
+    rows = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    seconds = max(at_s for *_, at_s, _ in rows) - min(at_s - latency_s for *_, at_s, latency_s in rows)
+    return Answered(texts={name: text for name, text, *_ in rows}, answering_s=seconds)
 
 
-def project_run(
-    prompts: Sequence[Prompt], *options: str, dtype: str = "auto", one_thread: bool = False
-) -> dict[str, str]:
-    """Run pytest on the prompts in a fresh project, without a stored answer; returns the answers."""
+def project_run(prompts: Sequence[Prompt], *options: str, dtype: str = "auto", one_thread: bool = False) -> Answered:
+    """Run pytest on the prompts in a fresh project, without a stored answer."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "OMP_"))}
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     with tempfile.TemporaryDirectory() as name:
@@ -149,8 +159,10 @@ def project_run(
             if one_thread and cores:
                 os.sched_setaffinity(0, cores)
         answers = read_answers(Path(name))
-    if done.returncode or len(answers) != len(prompts):
-        raise SystemExit(f"pytest ended with {done.returncode} and {len(answers)} answers:\n{done.stdout[-4000:]}")
+    if done.returncode or len(answers.texts) != len(prompts):
+        raise SystemExit(
+            f"pytest ended with {done.returncode} and {len(answers.texts)} answers:\n{done.stdout[-4000:]}"
+        )
     return answers
 
 
@@ -207,6 +219,25 @@ def arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return parser.parse_args()
 
 
+def outside(prompts: Sequence[Prompt], count: int) -> tuple[Rounds, Rounds]:
+    """Seconds of whole runs, and of their answering alone."""
+    answering: dict[str, list[float]] = {}
+
+    def run(name: str, *options: str, one_thread: bool = False) -> Callable[[], object]:
+        def call() -> None:
+            found = project_run(prompts, *options, one_thread=one_thread)
+            answering.setdefault(name, []).append(found.answering_s)
+
+        return call
+
+    three = {
+        "n2": run("n2", "-n", "2"),
+        "n0": run("n0", "-n", "0"),
+        "one_thread": run("one_thread", "-n", "0", one_thread=True),
+    }
+    return rounds(count, three), answering
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=("inside", "outside"))
@@ -234,13 +265,10 @@ def main() -> None:
         found["batched_to_one_by_one"] = ratio(seconds, "batched", "one_by_one")
     loaded.close()
     if told.only != "inside":
-        three: dict[str, Callable[[], object]] = {
-            "n2": lambda: project_run(prompts, "-n", "2"),
-            "n0": lambda: project_run(prompts, "-n", "0"),
-            "one_thread": lambda: project_run(prompts, "-n", "0", one_thread=True),
-        }
-        seconds |= rounds(told.rounds, three)
-        found |= {f"n2_to_{name}": ratio(seconds, "n2", name) for name in ("n0", "one_thread")}
+        runs, answering = outside(prompts, told.rounds)
+        seconds |= runs
+        for suffix, measured in (("", answering), ("_whole_run", runs)):
+            found |= {f"n2_to_{name}{suffix}": ratio(measured, "n2", name) for name in ("n0", "one_thread")}
     per_s = {name: len(prompts) / statistics.median(values) for name, values in seconds.items()}
     summary = {"questions_per_s": per_s, "ratios": found}
     save(told.json, seconds, extra | summary)

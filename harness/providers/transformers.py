@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 from harness.errors import HarnessError, MissingExtra, WeightsMissing
 from harness.providers.base import Provider
+from harness.providers.collecting import import_uncollected
 from harness.providers.precision import precision
 from harness.providers.weights import COMMIT, Located, fingerprint, locate
 from harness.records import ModelSpec, Runtime
@@ -47,6 +48,7 @@ class TransformersSource:
         Raises:
             HarnessError: the weights cannot be read, or the device is not what it seemed.
         """
+        import_uncollected("harness.providers.causal_lm")
         from harness.providers.causal_lm import load
 
         return load(self.model, self.runtime, self.located, self.precision)
