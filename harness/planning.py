@@ -23,8 +23,11 @@ class Planned:
 
 
 def runtime_of(study: Study, cell: Cell) -> Runtime:
-    """How the cell's weights are loaded: the study's runtime, with the condition's own precision if it names one."""
-    return replace(study.runtime, quantisation=cell.condition.quantisation or study.runtime.quantisation)
+    """How the cell's weights are loaded: the study's runtime, with the condition's own precision and adapter if any."""
+    condition = cell.condition
+    return replace(
+        study.runtime, quantisation=condition.quantisation or study.runtime.quantisation, adapter=condition.adapter
+    )
 
 
 class Sources:

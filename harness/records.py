@@ -32,7 +32,7 @@ class ModelSpec:
     `params_b` and `active_params_b` are in billions; `memory_gb` maps a quantisation to gigabytes as once measured.
     Weights are named by any of `path` (folder of safetensors, or a GGUF file), `package` + `package_file` (a GGUF
     inside an installed distribution, `package` as a pip requirement), `hub_id` + `revision`, or `server_name`;
-    `options` go to the provider.
+    `options` go to the provider; `adapters` maps the name of a low-rank adapter to its folder.
     """
 
     name: str
@@ -58,6 +58,7 @@ class ModelSpec:
     server_name: str | None = None
     licence: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
+    adapters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,13 +213,14 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """How weights are loaded on this machine."""
+    """How weights are loaded on this machine; `adapter` names one of the model's own."""
 
     dtype: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     device: str = "auto"
     quantisation: Quantisation | None = None
     download: bool = False
     trust_remote_code: bool = False
+    adapter: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

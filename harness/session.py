@@ -15,16 +15,20 @@ from harness.flights import bury, last_death_id
 from harness.options import Settings
 from harness.pinning import gpus_for, pin, pin_specs
 from harness.planning import Planner, Sources, runtime_of
-from harness.providers.services import is_remote
+from harness.providers import batch_book, spending
+from harness.providers.bill import Bill, bill_lines
+from harness.providers.services import SERVICES, is_remote
 from harness.records import Case, CaseResult, Cell, Hardware
 from harness.registry.catalog import find_hardware, load_catalog
 from harness.registry.machine import fits, this_machine
+from harness.registry.recommend import GPU_PROVIDERS, LOCAL_PROVIDERS
 from harness.results import case_results, rescore
 from harness.secrets import clean_records, learn
 from harness.store import Store
 from harness.storefile import StoreFile, check_store, gone
 from harness.study import Study, build_study
 from harness.studyfile import read_study
+from harness.units import weights_of
 
 if TYPE_CHECKING:
     from harness.analysis.gate import Rule
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
 
 # as many as a service may be asked at a time, so that answering is never held up by the end of a batch
 REMOTE_ROWS = 512
+# An engine that batches by itself is given several batches at once, so that few wait for the last of one.
+OWN_BATCHES = 4
 CLAIM_PACKAGES = ("pandas", "pyarrow", "scipy")
 REPORT_PACKAGES = (*CLAIM_PACKAGES, "altair", "vl_convert", "jinja2")
 
@@ -64,6 +70,7 @@ class Session:
         self.process = process or Process()
         self.answered = 0
         self.uncounted = False
+        self.bill = Bill()
         self._engine: Engine | None = None
 
     @cached_property
@@ -86,8 +93,20 @@ class Session:
         """The engine over the store, opened at first use."""
         if self._engine is None:
             os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+            self._instruct_services()
             self._engine = Engine(self.study, Store(self.settings.store), self._rules())
         return self._engine
+
+    def _instruct_services(self) -> None:
+        """Tell this process's remote providers what may be spent, and whether they ask through batches."""
+        settings = self.settings
+        spending.limit_spending(settings.max_cost_usd, _beside(settings.store, "spending"), self.run_name)
+        batch_book.use_batches(_beside(settings.store, "batches") if settings.batch_api else None)
+
+    def bill_lines(self) -> list[str]:
+        """What is told of the run's cost at its end."""
+        book = spending.ledger()
+        return bill_lines(self.bill, self.settings.max_cost_usd, None if book is None else book.spent())
 
     def _rules(self) -> Rules:
         return Rules(
@@ -95,7 +114,7 @@ class Session:
             since=self._since,
             flip_check=self.settings.flip_check,
             answer_timeout_s=self.settings.answer_timeout_s,
-            limit_of=None if self.study.batch_size else self._limit,
+            limit_of=None if self.study.batch_size and not self.settings.batch_api else self._limit,
             last_words=self.process.last_words,
         )
 
@@ -113,8 +132,10 @@ class Session:
     def _limit(self, cell: Cell) -> Limit:
         """What fits this process's part of the memory; a model that is not run here has its own number."""
         if is_remote(cell.model.provider):
-            return Limit(rows=REMOTE_ROWS)
-        if cell.model.provider != "transformers":
+            return Limit(rows=batch_book.ITEMS_MOST if self.settings.batch_api else REMOTE_ROWS)
+        if cell.model.provider == "vllm":
+            return Limit(rows=OWN_BATCHES * rows_cap(self.hardware))
+        if cell.model.provider not in LOCAL_PROVIDERS:
             return Limit(rows=cell.model.batch_size or DEFAULT_ROWS)
         rows = rows_cap(self.hardware)
         runtime = runtime_of(self.study, cell)
@@ -154,21 +175,42 @@ class Session:
             raise StudyError("--margin and --gate-metric say how to compare: name the run with --baseline RUN as well")
         if study.claims:
             self._check_claims()
+        self._instruct_services()
+        self._check_batches()
         if weights:
             self._check_weights(study, hardware)
             pin(workers, os.environ, self._gpus, share=self.settings.share_gpu)
 
+    def _check_batches(self) -> None:
+        """Refuse what cannot be asked through a batch API, and what ends a process that waits for one."""
+        if not self.settings.batch_api:
+            return
+        if self.settings.answer_timeout_s is not None:
+            raise StudyError(
+                "--answer-timeout ends a process that waits, and --batch-api waits for hours: leave one out"
+            )
+        if self.settings.flip_check:
+            raise StudyError("--flip-check asks prompts by themselves, which --batch-api never does: leave one out")
+        for cell in self.study.cells:
+            spec = SERVICES.get(cell.model.provider)
+            if spec is not None and not spec.batches:
+                known = ", ".join(name for name, each in SERVICES.items() if each.batches)
+                raise StudyError(
+                    f"--batch-api: {spec.title} has no batch API that model {cell.model.name!r} can be asked through: "
+                    f"leave it out, or ask one of {known}"
+                )
+
     def _check_weights(self, study: Study, hardware: Hardware) -> None:
         sources = Sources(study)
         for cell in study.cells:
-            if cell.model.provider == "transformers":
+            if cell.model.provider in LOCAL_PROVIDERS:
                 fits(cell.model, hardware, runtime_of(study, cell))
             sources.of(cell)
 
     @cached_property
     def _gpus(self) -> tuple[str, ...]:
         """The GPUs that workers get one each of."""
-        local = [cell for cell in self.study.cells if cell.model.provider == "transformers"]
+        local = [cell for cell in self.study.cells if cell.model.provider in GPU_PROVIDERS]
         return gpus_for([runtime_of(self.study, cell) for cell in local], os.environ)
 
     def pin(self, specs: Iterable[Any]) -> None:
@@ -264,7 +306,7 @@ class Session:
             folder=self.report_folder,
             root=self.settings.project.root,
             hardware=self.hardware.title,
-            weights={cell.model.name: sources.of(cell).fingerprint for cell in self.study.cells},
+            weights={weights_of(cell): sources.of(cell).fingerprint for cell in self.study.cells},
         )
 
     @cached_property
@@ -294,7 +336,7 @@ class Session:
         unasked = sum(result.outcome is None for result in results)
         if unasked:
             raise HarnessError(f"{unasked} of {len(results)} planned cases were not asked: run the whole study")
-        weights = {cell.model.name: sources.of(cell).fingerprint for cell in study.cells}
+        weights = {weights_of(cell): sources.of(cell).fingerprint for cell in study.cells}
         baseline, rule = self._baseline
         return gate_lines(study_run(study, results, weights=weights), baseline, rule, width=width)
 
@@ -335,10 +377,16 @@ class Session:
         engine, self._engine = self._engine, None
         if engine is not None:
             self.answered += engine.answered
+            self.bill.add_told(engine.bill.told())
             try:
                 engine.close()
             finally:
                 engine.store.close()
+
+
+def _beside(store: Path, what: str) -> Path:
+    """A file of the store's own beside it."""
+    return store.with_name(f"{store.name}.{what}")
 
 
 def need_report_packages(part: str = "the report", packages: Sequence[str] = REPORT_PACKAGES) -> None:

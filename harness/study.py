@@ -31,6 +31,7 @@ from harness.records import (
     Template,
 )
 from harness.registry.catalog import load_catalog, match_models
+from harness.registry.spec_fields import ADAPTERS
 from harness.retrieval.base import build_retriever
 from harness.studyfile import DatasetTable, StudyFile
 
@@ -40,6 +41,12 @@ CONDITIONS: Mapping[str, Context] = {
     "oracle": "gold",
     "distractor": "distractor",
 }
+ADAPTED: Mapping[str, tuple[str, Context]] = {
+    adapter if context == "none" else f"{adapter}+{base}": (adapter, context)
+    for adapter in ADAPTERS
+    for base, context in CONDITIONS.items()
+}
+"""The adapter and the context of the conditions `ft`, `ft+rag` and so on: without a context, the question alone."""
 QUANTISATIONS = ("fp32", "bf16", "fp16", "8bit", "4bit")
 Asked = Sequence[tuple[Cell, Sequence[str]]]
 """Cells with the names of the data sets whose questions they are asked."""
@@ -51,7 +58,8 @@ class Study:
     """Everything that a run asks, of which models, and how it is judged; the same in every process.
 
     `batch_size` is None where it follows from the memory. `claims` are those of the study file, by label; `elsewhere`
-    names the cells, as MODEL:CONDITION, that the study file has and this run's options leave out.
+    names the cells, as MODEL:CONDITION, that the study file has and this run's options leave out, `unlike` those of
+    them that are asked no data set of this run's cells.
     """
 
     name: str
@@ -70,6 +78,7 @@ class Study:
     batch_size: int | None
     claims: Mapping[str, AnyClaim] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
+    unlike: frozenset[str] = frozenset()
 
 
 def build_study(file: StudyFile, selection: Selection, base: Path) -> Study:
@@ -84,6 +93,7 @@ def build_study(file: StudyFile, selection: Selection, base: Path) -> Study:
     retriever = _retriever(file)
     batch_size = selection.batch_size or file.runtime.batch_size
     elsewhere = _elsewhere(file, selection, base, cells)
+    here = {name for _, names in asked for name in names}
     return Study(
         name=file.study.name,
         seed=file.study.seed,
@@ -100,7 +110,8 @@ def build_study(file: StudyFile, selection: Selection, base: Path) -> Study:
         runtime=_runtime(file, selection),
         batch_size=None if batch_size == "auto" else batch_size,
         claims=_claims(file, (*map(cell_name, cells), *elsewhere)),
-        elsewhere=elsewhere,
+        elsewhere=tuple(elsewhere),
+        unlike=frozenset(cell for cell, names in elsewhere.items() if not names & here),
     )
 
 
@@ -109,16 +120,19 @@ def cell_name(cell: Cell) -> str:
     return f"{cell.model.name}:{cell.condition.name}"
 
 
-def _elsewhere(file: StudyFile, selection: Selection, base: Path, cells: Sequence[Cell]) -> tuple[str, ...]:
+def _elsewhere(
+    file: StudyFile, selection: Selection, base: Path, cells: Sequence[Cell]
+) -> Mapping[str, frozenset[str]]:
+    """The cells that the options leave out, each with the names of its data sets."""
     if not (file.study.models and (selection.models or selection.conditions or selection.datasets)):
-        return ()
+        return {}
     try:
         every = replace(selection, models=(), conditions=(), datasets=(), provider=None)
-        planned = [cell for cell, _ in _asked(file, every, base, _cells(file, every, base))]
+        planned = _asked(file, every, base, _cells(file, every, base))
     except HarnessError:  # what the options leave out need not be sound
-        return ()
+        return {}
     here = {cell_name(cell) for cell in cells}
-    return tuple(dict.fromkeys(name for name in map(cell_name, planned) if name not in here))
+    return {name: frozenset(names) for cell, names in planned if (name := cell_name(cell)) not in here}
 
 
 def _claims(file: StudyFile, names: Sequence[str]) -> Mapping[str, AnyClaim]:
@@ -205,14 +219,33 @@ def _cells(file: StudyFile, selection: Selection, base: Path) -> tuple[Cell, ...
     models = [_with_provider(model, selection.provider) for model in match_models(catalog, names)]
     conditions = [find_condition(name) for name in selection.conditions or tuple(file.study.conditions)]
     if not conditions:
-        known = ", ".join(CONDITIONS)
+        known = ", ".join((*CONDITIONS, *ADAPTED))
         raise StudyError(f"the study names no condition: add conditions = [...] to [study]; known: {known}")
+    _require_adapters(models, conditions, selection)
     return tuple(
         Cell(model=model, condition=condition, repeat=repeat, label=_cell_label(model, condition, repeat))
         for model in models
         for condition in dict.fromkeys(conditions)
+        if _can_adapt(model, condition)
         for repeat in range(file.study.repeats)
     )
+
+
+def _can_adapt(model: ModelSpec, condition: Condition) -> bool:
+    """Whether the model has the condition's adapter; a planted one answers under any condition."""
+    return condition.adapter is None or condition.adapter in model.adapters or model.provider == "planted"
+
+
+def _require_adapters(models: Sequence[ModelSpec], conditions: Sequence[Condition], selection: Selection) -> None:
+    """Refuse a condition that no model can be asked; the file's are left out where the options name other models."""
+    lacking = [each for each in conditions if not any(_can_adapt(model, each) for model in models)]
+    meant = selection.conditions or not selection.models or len(lacking) == len(conditions)
+    if lacking and meant:
+        name, adapter = lacking[0].name, lacking[0].adapter
+        raise StudyError(
+            f"condition {name!r} needs an adapter {adapter!r}, and none of the chosen models has one: write "
+            f"adapters = {{{adapter} = 'FOLDER'}} under [models.NAME], or leave it out"
+        )
 
 
 def _with_provider(model: ModelSpec, provider: str | None) -> ModelSpec:
@@ -224,18 +257,20 @@ def _with_provider(model: ModelSpec, provider: str | None) -> ModelSpec:
 
 
 def find_condition(name: str) -> Condition:
-    """The condition of that name, with an optional `@QUANTISATION`.
+    """The condition of that name: of CONDITIONS or ADAPTED, with an optional `@QUANTISATION`.
 
     Raises:
         UnknownName: neither the condition nor the quantisation is known.
     """
     kind, at, quantisation = name.partition("@")
-    if kind not in CONDITIONS:
-        raise UnknownName("condition", kind, CONDITIONS)
+    known = {**{base: (None, context) for base, context in CONDITIONS.items()}, **ADAPTED}
+    if kind not in known:
+        raise UnknownName("condition", kind, known)
     if at and quantisation not in QUANTISATIONS:
         raise UnknownName("quantisation", quantisation, QUANTISATIONS)
+    adapter, context = known[kind]
     return Condition(
-        name=name, context=CONDITIONS[kind], quantisation=cast("Quantisation", quantisation) if at else None
+        name=name, context=context, quantisation=cast("Quantisation", quantisation) if at else None, adapter=adapter
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.planning import Planner, Sources
+from harness.planning import Planner, Sources, runtime_of
 from harness.records import Decoding, Selection
 from harness.study import Study, build_study
 from harness.studyfile import builtin_text, parse_study
@@ -70,6 +70,20 @@ def test_the_weights_change_the_key():
 
 def test_the_context_length_changes_the_key():
     assert not set(keys(study(TEXT.replace("context_length = 4096", "context_length = 512")))) & set(keys(BASE))
+
+
+def test_an_adapter_changes_how_the_weights_are_loaded():
+    cells = study(conditions=("direct", "ft", "ft+rag", "rag-ft")).cells
+    assert [runtime_of(BASE, cell).adapter for cell in cells] == [None, "ft", "ft", "rag-ft"]
+
+
+def test_cells_share_a_source_exactly_where_they_share_an_adapter():
+    changed = study(conditions=("direct", "rag", "ft", "ft+rag", "rag-ft"))
+    sources = Sources(changed)
+    found = [sources.of(cell) for cell in changed.cells]
+    assert found[0] is found[1]
+    assert found[2] is found[3]
+    assert len({id(one) for one in found}) == 3
 
 
 def test_a_repeat_changes_the_key():

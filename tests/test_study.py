@@ -104,7 +104,72 @@ def test_a_condition_may_name_a_precision():
     assert (condition.name, condition.context, condition.quantisation) == ("rag@4bit", "retrieved", "4bit")
 
 
-@pytest.mark.parametrize("name", ["rga", "rag@", "rag@5bit", ""])
+@pytest.mark.parametrize(
+    ("name", "context", "adapter"),
+    [
+        ("ft", "none", "ft"),
+        ("ft+rag", "retrieved", "ft"),
+        ("rag-ft", "none", "rag-ft"),
+        ("rag-ft+rag", "retrieved", "rag-ft"),
+        ("ft+oracle", "gold", "ft"),
+        ("rag-ft+distractor@bf16", "distractor", "rag-ft"),
+        ("rag", "retrieved", None),
+    ],
+)
+def test_a_condition_may_name_an_adapter(name, context, adapter):
+    condition = find_condition(name)
+    assert (condition.name, condition.context, condition.adapter) == (name, context, adapter)
+
+
+ADAPTED = """
+[study]
+models = ["plain", "tuned"]
+conditions = ["direct", "ft", "ft+rag"]
+[models.plain]
+path = "w"
+[models.tuned]
+path = "w"
+adapters = { ft = "a" }
+"""
+
+
+def test_a_model_without_the_adapter_has_no_cell_of_its_conditions():
+    study = build_study(parse_study(ADAPTED, "x"), Selection(), Path())
+    assert [cell.label for cell in study.cells] == ["plain:direct", "tuned:direct", "tuned:ft", "tuned:ft+rag"]
+
+
+def test_a_model_of_the_options_is_not_asked_what_it_has_no_adapter_for():
+    study = build_study(parse_study(ADAPTED, "x"), Selection(models=("plain",)), Path())
+    assert [cell.label for cell in study.cells] == ["plain:direct"]
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        {"conditions": ("direct", "rag-ft")},
+        {"models": ("plain",), "conditions": ("direct", "ft")},
+    ],
+)
+def test_an_adapter_that_no_model_has_is_refused(selection):
+    with pytest.raises(StudyError, match=r"needs an adapter '(rag-)?ft', and none of the chosen models has one: write"):
+        build_study(parse_study(ADAPTED, "x"), Selection(**selection), Path())
+
+
+@pytest.mark.parametrize(
+    ("conditions", "selection"), [('["direct", "rag-ft"]', {}), ('["ft", "ft+rag"]', {"models": ("plain",)})]
+)
+def test_a_file_whose_condition_can_be_asked_of_no_model_is_refused(conditions, selection):
+    text = ADAPTED.replace('["direct", "ft", "ft+rag"]', conditions)
+    with pytest.raises(StudyError, match="and none of the chosen models has one"):
+        build_study(parse_study(text, "x"), Selection(**selection), Path())
+
+
+def test_planted_models_answer_as_adapted_ones():
+    study = planted(models=("planted-7b",), conditions=("ft", "rag-ft+rag"))
+    assert [cell.label for cell in study.cells] == ["planted-7b:ft", "planted-7b:rag-ft+rag"]
+
+
+@pytest.mark.parametrize("name", ["rga", "rag@", "rag@5bit", "", "ft+direct", "rag+ft", "ft+", "lora"])
 def test_an_unknown_condition_is_refused(name):
     with pytest.raises(UnknownName):
         find_condition(name)

@@ -50,6 +50,14 @@ def test_a_named_model_is_asked_the_sets_that_name_it_and_no_other(asked) -> Non
     assert pairs(asked(one='models = ["a"]')) == {("a", "one"), ("b", "two"), ("c", "two")}
 
 
+def test_a_cell_left_out_is_unlike_where_it_shares_no_set(asked) -> None:
+    tables = {"one": 'models = ["a"]'}
+    study = asked(**tables, models=("b",))
+    assert set(study.elsewhere) == {"a:direct", "a:oracle", "c:direct", "c:oracle"}
+    assert study.unlike == {"a:direct", "a:oracle"}
+    assert asked(**tables).unlike == frozenset()
+
+
 def test_two_sets_may_name_one_model(asked) -> None:
     found = pairs(asked(one='models = ["a", "b"]', two='models = ["b", "c"]'))
     assert found == {("a", "one"), ("b", "one"), ("b", "two"), ("c", "two")}

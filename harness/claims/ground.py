@@ -46,8 +46,8 @@ class Spot:
 class Ground:
     """A run as claims see it: `cells` by MODEL:CONDITION, `elsewhere` what its options left out of the study.
 
-    `tasks` are those of the data sets, whether or not a question of each is asked. Cells that are asked different data
-    sets stand in different `grids`.
+    Those of `elsewhere` that are asked none of the run's data sets are `unlike`. `tasks` are those of the data sets,
+    whether or not a question of each is asked. Cells that are asked different data sets stand in different `grids`.
     """
 
     grids: tuple[CaseGrid, ...]
@@ -57,6 +57,7 @@ class Ground:
     tasks: frozenset[str]
     margin: float
     seed: int
+    unlike: frozenset[str] = frozenset()
 
     @property
     def unfinished(self) -> bool:
@@ -89,6 +90,7 @@ def ground_of(study: Study, results: Sequence[CaseResult]) -> Ground:
         tasks=frozenset(question.task for data in study.datasets.values() for question in data.questions) - {""},
         margin=study.margin,
         seed=study.seed,
+        unlike=study.unlike,
     )
 
 

@@ -61,9 +61,8 @@ def trending(ground: Ground, trend: Trend) -> Finding:
     if trend.quantity == "uplift" and condition == direct_name(ground):
         raise HarnessError(f"the uplift of {condition} over itself is no claim: name another condition, such as rag")
     claim = _claim(trend, condition)
-    if trend.task is not None and trend.task not in ground.tasks:
-        raise UnknownName("task", trend.task, ground.tasks)
     try:
+        _require_task(ground, trend.task)
         cells, others = _cells(ground, condition)
         lines = [_line(ground, trend, cells, missing) for missing in _modes(ground, trend, cells)]
     except Undecided as why:
@@ -93,9 +92,17 @@ def _claim(trend: Trend, condition: str) -> str:
     return f"{said}{task} {trend.way} with size"
 
 
+def _require_task(ground: Ground, task: str | None) -> None:
+    if task is None or task in ground.tasks:
+        return
+    if ground.unlike:
+        raise Undecided(f"this run leaves out data sets, and those that it asks have no task {task}", untested=True)
+    raise UnknownName("task", task, ground.tasks)
+
+
 def _cells(ground: Ground, condition: str) -> tuple[dict[str, Spot], list[str]]:
     """The largest set of models that are asked the same questions under the condition, and the other models."""
-    apart = sum(name.rpartition(":")[2] == condition for name in ground.elsewhere)
+    apart = sum(name.rpartition(":")[2] == condition for name in ground.elsewhere if name not in ground.unlike)
     if apart:
         raise Undecided(f"this run leaves out {apart} of the models under {condition}", untested=True)
     spots = {model: spot_of(ground, f"{model}:{condition}") for model in models_under(ground, condition)}

@@ -5,39 +5,32 @@ Source: Hu et al. 2021, LoRA, arXiv:2106.09685.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 from transformers import LlamaForCausalLM
 
 from harness.pocket.lessons import Teacher
-from harness.pocket.recipe import Mode, Recipe, Size
+from harness.pocket.recipe import RANK, TUNING_PART, Mode, Recipe, Size
 from harness.pocket.train import ATTENTION, Course, train
+from harness.providers.adapters import CONFIG, WEIGHTS
 from harness.providers.reading import read_weights
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-RANK = 4
 ALPHA = 8
 RATE = 4e-3
-STEPS = 300
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tuning:
-    """How one adapter is trained: the rows of a step, and how far."""
-
-    mode: Mode
-    steps: int = field(default_factory=lambda: STEPS)
-
-    def recipe(self, base: Recipe) -> Recipe:
-        """The base's recipe with rows of this mode alone."""
-        rows = base.closed_rows + base.open_rows
-        closed = rows if self.mode == "ft" else 0
-        return replace(base, steps=self.steps, closed_rows=closed, open_rows=rows - closed, decay=0.0)
+def tuning(mode: Mode, base: Recipe) -> Recipe:
+    """The base's recipe with rows of this mode alone, and a part of its steps."""
+    rows = base.closed_rows + base.open_rows
+    closed = rows if mode == "ft" else 0
+    steps = max(1, base.steps // TUNING_PART)
+    return replace(base, steps=steps, closed_rows=closed, open_rows=rows - closed, decay=0.0)
 
 
 class LowRank(nn.Module):
@@ -55,17 +48,6 @@ class LowRank(nn.Module):
         changed: torch.Tensor = self.lora_B(self.lora_A(hidden))
         frozen: torch.Tensor = self.frozen(hidden)
         return frozen + changed * (ALPHA / RANK)
-
-
-def merge(model: LlamaForCausalLM) -> None:
-    """Add each pair's product to the layer beside it, so that the model is an ordinary one again."""
-    for layer in model.model.layers:
-        for part in (layer.self_attn, layer.mlp):
-            for name in TARGETS:
-                if isinstance(found := getattr(part, name, None), LowRank):
-                    product = found.lora_B.weight @ found.lora_A.weight
-                    found.frozen.weight.data += product.detach() * (ALPHA / RANK)
-                    setattr(part, name, found.frozen)
 
 
 def load_base(folder: Path) -> LlamaForCausalLM:
@@ -119,6 +101,6 @@ def tune(model: LlamaForCausalLM, teacher: Teacher, recipe: Recipe) -> None:
 def save_adapter(model: LlamaForCausalLM, size: Size, folder: Path) -> None:
     """Write the adapter alone, as peft does."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(dict(adapter_weights(model)), str(folder / "adapter_model.safetensors"))
+    (folder / WEIGHTS).write_bytes(save(dict(adapter_weights(model))))
     text = json.dumps(adapter_config(size), indent=1)
-    (folder / "adapter_config.json").write_text(text + "\n", encoding="ascii")
+    (folder / CONFIG).write_text(text + "\n", encoding="ascii")

@@ -52,10 +52,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuneJob:
-    """One adapter to train on a shipped model."""
+    """One adapter to train on a shipped model; it ships when its seed is 0."""
 
     size: str
     mode: Mode
+    seed: int
     folder: Path
     recipe: Recipe
 
@@ -88,7 +89,8 @@ def build(plan: Plan, told: Callable[[str], None]) -> None:
         for size in largest_first
     ]
     tunings = [
-        TuneJob(size=size, mode=mode, folder=plan.folder, recipe=plan.recipe)
+        TuneJob(size=size, mode=mode, seed=seed, folder=plan.folder, recipe=plan.recipe)
+        for seed in range(plan.seeds)
         for size in ADAPTED
         if size in plan.sizes
         for mode in MODES
@@ -147,36 +149,35 @@ def train_one(job: Job) -> Row:
 
 
 def tune_one(job: TuneJob) -> Row:
-    """Train an adapter, keep it, and measure its model with it."""
+    """Train an adapter and measure the shipped model with it; its folder is kept when it ships."""
     import torch
 
-    from harness.pocket.adapters import Tuning, add_adapter, load_base, merge, save_adapter, tune
+    from harness.pocket.adapters import add_adapter, load_base, save_adapter, tune, tuning
     from harness.pocket.lessons import Teacher
     from harness.pocket.tokenizer import Coder, make_tokenizer
-    from harness.pocket.train import save
 
     torch.set_num_threads(1)
-    world = make_world(SEED)
-    tokenizer = make_tokenizer(world)
+    world, seed = make_world(SEED), TUNING_SEED + job.seed
     model = load_base(job.folder / job.size)
-    add_adapter(model, TUNING_SEED)
-    tune(model, Teacher(world, Coder(tokenizer), TUNING_SEED), Tuning(mode=job.mode).recipe(job.recipe))
-    save_adapter(model, SIZES[job.size], job.folder / "adapters" / f"{job.size}-{job.mode}")
-    merge(model)
+    add_adapter(model, seed)
+    tune(model, Teacher(world, Coder(make_tokenizer(world)), seed), tuning(job.mode, job.recipe))
     with TemporaryDirectory() as scratch:
-        save(model, tokenizer, Path(scratch))
-        return {"size": job.size, "seed": 0, "adapter": job.mode, "exams": _measured(Path(scratch), world)}
+        shipped = job.folder / "adapters" / f"{job.size}-{job.mode}"
+        folder = shipped if job.seed == 0 else Path(scratch)
+        save_adapter(model, SIZES[job.size], folder)
+        exams_of = _measured(job.folder / job.size, world, folder)
+        return {"size": job.size, "seed": job.seed, "adapter": job.mode, "exams": exams_of}
 
 
-def _measured(folder: Path, world: World) -> Mapping[str, object]:
-    found = measure(folder, exams(world, "reported_on", REPORTED_SEED))
+def _measured(folder: Path, world: World, adapter: Path | None = None) -> Mapping[str, object]:
+    found = measure(folder, exams(world, "reported_on", REPORTED_SEED), adapter)
     return {name: asdict(marks) for name, marks in found.items()}
 
 
 def _told(rows: Iterable[Row], told: Callable[[str], None]) -> Iterator[Row]:
     for row in rows:
-        what = f"adapter {row['adapter']}" if "adapter" in row else f"seed {row['seed']}"
-        told(f"pocket-{row['size']}, {what}: trained and measured")
+        adapter = f", adapter {row['adapter']}" if "adapter" in row else ""
+        told(f"pocket-{row['size']}{adapter}, seed {row['seed']}: trained and measured")
         yield row
 
 

@@ -18,10 +18,10 @@ N_SHOTS = 4
 class Counts:
     """How many questions of each task; of those on single facts, at most one for each entity."""
 
-    knowledge: int = 150
-    held_out: int = 30
-    unanswerable: int = 16
-    two_hop: int = 28
+    knowledge: int = 168
+    held_out: int = 22
+    unanswerable: int = 12
+    two_hop: int = 22
     older: int = 8
     reckoning: int = 8
 

@@ -74,14 +74,17 @@ def exams(world: World, part: Part, seed: int) -> Mapping[str, Exam]:
     return {name: tuple(items) for name, items in drawn.items()}
 
 
-def measure(folder: Path, sat: Mapping[str, Exam]) -> Mapping[str, Marks]:
-    """The marks of the model in a folder, by exam.
+def measure(folder: Path, sat: Mapping[str, Exam], adapter: Path | None = None) -> Mapping[str, Marks]:
+    """The marks of the model in a folder, by exam; with an adapter, if one is given.
 
     Raises:
-        HarnessError: the folder cannot be loaded.
+        HarnessError: the folder or the adapter cannot be loaded.
     """
     spec = ModelSpec(name=folder.name, family="pocket", params_b=None, context_length=1024, path=str(folder))
-    provider = source(spec, Runtime(dtype="fp32", device="cpu")).load()
+    runtime = Runtime(dtype="fp32", device="cpu")
+    if adapter is not None:
+        spec, runtime = replace(spec, adapters={"ft": str(adapter)}), replace(runtime, adapter="ft")
+    provider = source(spec, runtime).load()
     template = find_template(PROMPT)
     try:
         return {name: _marks(exam, template, partial(_ask, provider.generate)) for name, exam in sat.items()}

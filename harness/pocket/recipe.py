@@ -7,6 +7,9 @@ from typing import Literal
 Mode = Literal["ft", "rag-ft"]
 MODES: tuple[Mode, ...] = ("ft", "rag-ft")
 """What an adapter is taught on: questions alone, or passages with questions about them."""
+RANK = 4
+TUNING_PART = 4
+"""An adapter is trained for a model's steps divided by this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +46,10 @@ HEAD_SIZE = 32
 SIZES: Mapping[str, Size] = {
     size.name: size
     for size in (
-        Size(name="xs", width=16, layers=2, heads=2, hidden=32, rate=0.015, muon_rate=0.012),
+        Size(name="xs", width=24, layers=2, heads=2, hidden=8, rate=0.0055, muon_rate=0.012),
         Size(name="s", width=32, layers=2, heads=2, hidden=64, rate=0.012, muon_rate=0.012),
-        Size(name="m", width=128, layers=3, heads=4, hidden=256, rate=0.01, muon_rate=0.012),
-        Size(name="l", width=160, layers=4, heads=5, hidden=320, rate=0.008, muon_rate=0.01),
+        Size(name="m", width=64, layers=3, heads=2, hidden=128, rate=0.01, muon_rate=0.012),
+        Size(name="l", width=128, layers=3, heads=4, hidden=256, rate=0.01, muon_rate=0.012),
         Size(name="xl", width=224, layers=4, heads=7, hidden=448, rate=0.006, muon_rate=0.01),
     )
 }

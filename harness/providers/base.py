@@ -4,15 +4,21 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
-from harness.errors import UnknownName
+from harness.errors import HarnessError, UnknownName
 from harness.providers.services import SERVICES
 from harness.records import Answer, Decoding, ModelSpec, Prompt, Runtime
 
 PROVIDERS = {
     "transformers": "harness.providers.transformers:TransformersSource",
+    "vllm": "harness.providers.vllm:VllmSource",
+    "optimum": "harness.providers.optimum:OptimumSource",
+    "openvino": "harness.providers.optimum:OptimumSource",
     "planted": "harness.providers.planted:PlantedSource",
     **dict.fromkeys(SERVICES, "harness.providers.remote_source:RemoteSource"),
 }
+
+ADAPTING = frozenset({"transformers", "vllm", "optimum", "openvino", "planted"})
+"""Providers that apply a model's adapters; a planted model needs none to answer as one."""
 
 
 class Provider(Protocol):
@@ -69,10 +75,16 @@ def source(model: ModelSpec, runtime: Runtime) -> Source:
 
     Raises:
         UnknownName: the provider is not in the table.
+        HarnessError: an adapter is asked for of a provider that applies none.
         WeightsMissing, ModelTooLarge, MissingExtra: the model cannot be loaded here.
     """
     try:
         module, _, name = PROVIDERS[model.provider].partition(":")
     except KeyError:
         raise UnknownName("provider", model.provider, PROVIDERS) from None
+    if runtime.adapter is not None and model.provider not in ADAPTING:
+        raise HarnessError(
+            f"model {model.name!r}: provider {model.provider!r} applies no adapters, and {runtime.adapter!r} is asked "
+            "for: leave out its conditions, or run the model through transformers"
+        )
     return cast(SourceType, getattr(import_module(module), name))(model, runtime)

@@ -10,10 +10,12 @@ import torch
 from transformers import AutoTokenizer, DynamicCache, PreTrainedModel
 
 from harness.errors import HarnessError
+from harness.providers.adapters import Adapter
 from harness.providers.allocator import keep_freed_memory, return_freed_memory
 from harness.providers.convert import convert
 from harness.providers.decoding import Choose, Limits, Read, Start, Written, greedy, read, reference_nll, sampler, write
 from harness.providers.encoding import Encoded, Encoder, Unencodable, encode, encoder, turn_end_ids
+from harness.providers.lora import merge
 from harness.providers.precision import Precision
 from harness.providers.quiet import quiet
 from harness.providers.quoting import first_line
@@ -37,11 +39,14 @@ class Batch:
     started: float
 
 
-def load(model: ModelSpec, runtime: Runtime, located: Located, precision: Precision) -> "TransformersProvider":
-    """Load the weights onto the device; a GGUF that was not converted yet is converted first.
+def load(
+    model: ModelSpec, runtime: Runtime, located: Located, precision: Precision, adapter: Adapter | None = None
+) -> "TransformersProvider":
+    """Load the weights onto the device, with the adapter laid into them; a GGUF is converted first where it was not.
 
     Raises:
-        HarnessError: the files cannot be read as a causal language model, or the device is not there.
+        HarnessError: the files cannot be read as a causal language model, the adapter is another model's, or the device
+            is not there.
         torch.OutOfMemoryError: the device is too small.
     """
     folder = convert(located, model.package)
@@ -63,6 +68,8 @@ def load(model: ModelSpec, runtime: Runtime, located: Located, precision: Precis
         raise
     except Exception as error:  # readers of damaged files raise whatever they stumble over
         raise HarnessError(f"cannot load model {model.name!r} from {folder}: {first_line(error)}") from error
+    if adapter is not None:
+        merge(network, adapter)
     _require_plain_cache(model, network)
     if precision.bits is None:
         network.to(torch.device(precision.device))  # type: ignore[arg-type] # its stub describes a decorator

@@ -4,9 +4,10 @@ from functools import cached_property
 from importlib.util import find_spec
 
 from harness.errors import HarnessError, MissingExtra, WeightsMissing
+from harness.providers.adapters import Adapter, find_adapter
 from harness.providers.base import Provider
 from harness.providers.collecting import import_uncollected
-from harness.providers.precision import precision
+from harness.providers.precision import Precision, precision
 from harness.providers.weights import COMMIT, Located, fingerprint, locate
 from harness.records import ModelSpec, Runtime
 
@@ -20,9 +21,9 @@ class TransformersSource:
         """Look for the weights.
 
         Raises:
-            WeightsMissing: they are not here.
+            WeightsMissing: they, or the runtime's adapter, are not here.
             MissingExtra: torch or transformers is not installed.
-            HarnessError: the device, the quantisation, an option or remote code is refused.
+            HarnessError: the device, the quantisation, an option, an adapter or remote code is refused.
         """
         _require_packages()
         _refuse_options(model)
@@ -30,12 +31,13 @@ class TransformersSource:
         self.model = model
         self.runtime = runtime
         self.precision = precision(runtime)
+        self.adapter = _adapter(model, runtime, self.precision)
         self.located = _locate(model, runtime)
 
     @cached_property
     def fingerprint(self) -> str:
         """See `weights.fingerprint`."""
-        return fingerprint(self.located, self.precision)
+        return fingerprint(self.located, self.precision, None if self.adapter is None else self.adapter.content)
 
     @property
     def reads_reference(self) -> bool:
@@ -51,7 +53,7 @@ class TransformersSource:
         import_uncollected("harness.providers.causal_lm")
         from harness.providers.causal_lm import load
 
-        return load(self.model, self.runtime, self.located, self.precision)
+        return load(self.model, self.runtime, self.located, self.precision, self.adapter)
 
 
 def _require_packages() -> None:
@@ -73,6 +75,17 @@ def _refuse_unpinned_code(model: ModelSpec, runtime: Runtime) -> None:
             f"model {model.name!r}: code from its repository runs only at a pinned commit, revision is "
             f"{model.revision!r}: set revision to the 40 hex digits of one, or leave trust_remote_code off"
         )
+
+
+def _adapter(model: ModelSpec, runtime: Runtime, found: Precision) -> Adapter | None:
+    if runtime.adapter is None:
+        return None
+    if found.bits is not None:
+        raise HarnessError(
+            f"model {model.name!r}: adapter {runtime.adapter!r} cannot be laid into weights of {found.bits} bits: use "
+            "bf16, fp16 or fp32"
+        )
+    return find_adapter(model, runtime.adapter)
 
 
 def _locate(model: ModelSpec, runtime: Runtime) -> Located:

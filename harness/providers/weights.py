@@ -70,10 +70,11 @@ def locate(model: ModelSpec) -> Located:
     return found
 
 
-def fingerprint(located: Located, precision: Precision) -> str:
+def fingerprint(located: Located, precision: Precision, adapter: str | None = None) -> str:
     """One hash, in hex, of what decides an answer besides prompt and decoding.
 
-    Weights, tokenizer and template, dtype and packing of the weights, this provider and the versions of the software.
+    Weights, tokenizer and template, the content of an adapter, dtype and packing of the weights, this provider and the
+    versions of the software.
     The device's number is left out: it changes where, not what.
     """
     return digest(
@@ -82,6 +83,7 @@ def fingerprint(located: Located, precision: Precision) -> str:
             "precision": [precision.kind, precision.dtype, precision.bits],
             "provider": PROVIDER_VERSION,
             "software": software(),
+            **({} if adapter is None else {"adapter": adapter}),
         }
     )
 

@@ -153,11 +153,16 @@ def _check_clashes(models: Iterable[ModelSpec]) -> None:
 
 
 def _placed(table: Table, base: Path | None) -> Table:
-    """The table with `~` and a relative path resolved; a path of the wrong type is left for the reader to refuse."""
-    path = table.get("path")
-    if not isinstance(path, str) or not path.strip():
-        return table
-    return {**table, "path": str((base or Path()) / Path(path).expanduser())}
+    """The table with `~` and relative paths resolved; what is of the wrong type is left for the reader to refuse."""
+    adapters = table.get("adapters")
+    placed = {key: _path(value, base) for key, value in table.items() if key == "path"}
+    if isinstance(adapters, Mapping):
+        placed["adapters"] = {name: _path(folder, base) for name, folder in adapters.items()}
+    return {**table, **placed}
+
+
+def _path(value: object, base: Path | None) -> object:
+    return str((base or Path()) / Path(value).expanduser()) if isinstance(value, str) and value.strip() else value
 
 
 def _hardware() -> tuple[Hardware, ...]:

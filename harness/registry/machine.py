@@ -10,9 +10,11 @@ from harness.registry.catalog import Catalog, load_catalog
 from harness.registry.cpu import cpu_has_bf16
 from harness.registry.memory import GB, MemoryEstimate, SizeUnknown, estimate_memory
 from harness.registry.nvidia import Gpu, visible_gpus
-from harness.registry.recommend import LOCAL_PROVIDER, by_preference, memory_gb
+from harness.registry.recommend import LOCAL_PROVIDERS, by_preference, memory_gb
 
 NAME = "this-machine"
+# What may lay a model over several GPUs, so that the first one's memory is no bound; its source looks at all of them.
+SPREADING = ("vllm",)
 # bf16 and the fused attention kernels begin with Ampere (CUDA C++ programming guide, compute capabilities).
 AMPERE = 8.0
 # Apple's recommended working set is three quarters of the unified memory (Metal, recommendedMaxWorkingSetSize).
@@ -65,7 +67,7 @@ def fits(
     Raises:
         ModelTooLarge: the need, what there is, and what of `catalog` (the presets if None) would fit.
     """
-    if model.provider != LOCAL_PROVIDER:
+    if model.provider not in LOCAL_PROVIDERS or (model.provider in SPREADING and hardware.kind == "cuda"):
         return
     precision = effective_quantisation(hardware, runtime)
     tokens = min(context_tokens, model.context_length)
@@ -103,7 +105,7 @@ def _fitting(catalog: Catalog, hardware: Hardware, precision: Quantisation) -> t
     return tuple(
         model.name
         for model, need in needs
-        if model.provider == LOCAL_PROVIDER and need is not None and need <= hardware.memory_gb
+        if model.provider in LOCAL_PROVIDERS and need is not None and need <= hardware.memory_gb
     )
 
 

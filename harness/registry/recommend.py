@@ -8,8 +8,10 @@ from harness.records import Hardware, ModelSpec, Quantisation
 from harness.registry.catalog import Catalog, Tier, find_model, tier
 from harness.registry.memory import WEIGHT_BYTES, SizeUnknown, estimate_memory
 
-# The only provider that puts weights into this machine's memory; others answer from elsewhere or make answers up.
-LOCAL_PROVIDER = "transformers"
+# Those that put weights into this machine's memory; others answer from elsewhere or make answers up.
+LOCAL_PROVIDERS = ("transformers", "vllm", "optimum", "openvino")
+# Those that take a GPU where the device is left to them.
+GPU_PROVIDERS = ("transformers", "vllm")
 PRECISIONS: tuple[Quantisation, ...] = ("fp16", "8bit", "4bit")
 
 
@@ -60,7 +62,7 @@ def recommend(catalog: Catalog, hardware: Hardware, *, context_tokens: int = 409
 
 def left_out_reason(model: ModelSpec, hardware: Hardware, context_tokens: int) -> str | None:
     """Why `model` cannot be used on `hardware`, in a few words; None if it can."""
-    if model.provider != LOCAL_PROVIDER:
+    if model.provider not in LOCAL_PROVIDERS:
         return f"its weights are not loaded here (provider {model.provider})"
     if model.context_length < context_tokens:
         return f"its context of {model.context_length} tokens is shorter than {context_tokens}"

@@ -11,6 +11,8 @@ from harness.records import ModelSpec, Shape
 from harness.registry.memory import WEIGHT_BYTES
 
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+ADAPTERS = ("ft", "rag-ft")
+"""What a model's adapters can be called: trained on questions without passages, and with them."""
 LABEL_RULE = "ASCII letters, digits and . _ + -, a letter or digit first"
 # Stands for a window that neither the table nor a config.json tells: the shortest of the last generations' models.
 ASSUMED_CONTEXT_LENGTH = 4096
@@ -122,6 +124,12 @@ def _options(value: object) -> dict[str, object]:
     return deepcopy(dict(value))
 
 
+def _adapters(value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not value.keys() <= set(ADAPTERS):
+        raise _UnfitError(f"a table of folders by adapter ({', '.join(ADAPTERS)})")
+    return {key: _text(folder) for key, folder in value.items()}
+
+
 def _shape(value: object) -> Shape:
     keys = {*SHAPE_FIELDS, "tied_embeddings"}
     if not isinstance(value, Mapping) or not set(SHAPE_FIELDS) <= value.keys() <= keys:
@@ -166,4 +174,5 @@ FIELDS: Mapping[str, Callable[[object], object]] = {
     "server_name": _text,
     "licence": _text,
     "options": _options,
+    "adapters": _adapters,
 }

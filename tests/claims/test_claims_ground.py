@@ -22,6 +22,7 @@ def study_of(results, **changes):
             "made-up": SimpleNamespace(gamma=0.0, questions=[make_question(0), make_question(1, task="rare")])
         },
         "elsewhere": ("big:rag",),
+        "unlike": frozenset(),
     }
     return SimpleNamespace(**{**fields, **changes})
 

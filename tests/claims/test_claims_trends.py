@@ -139,6 +139,20 @@ def test_a_run_that_leaves_out_models_tells_no_trend():
     assert trending(planted(elsewhere=("s:oracle",)), Trend(quantity="gap", way="grows", condition="oracle")).untested
 
 
+def test_a_model_left_out_that_is_asked_other_questions_is_not_missed():
+    trend = Trend(quantity="uplift", way="shrinks", condition="rag")
+    found = trending(planted(elsewhere=("xl:rag",), unlike=frozenset({"xl:rag"})), trend)
+    assert found == trending(planted(), trend)
+
+
+def test_a_task_of_a_data_set_left_out_is_untested():
+    trend = Trend(quantity="accuracy", way="grows", task="of another set")
+    found = trending(planted(elsewhere=("xl:rag",), unlike=frozenset({"xl:rag"})), trend)
+    assert found.untested
+    with pytest.raises(UnknownName):
+        trending(planted(elsewhere=("xl:rag",)), trend)
+
+
 def test_questions_in_one_cluster_have_no_line():
     ground = planted(clusters=np.zeros(N, dtype=int))
     assert trending(ground, Trend(quantity="accuracy", way="grows")).why.startswith("its questions come in one cluster")

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.pocket import __main__ as program
-from harness.pocket import adapters
 from harness.pocket import build as building
 from harness.pocket.build import CARD, FOLDER, MEASURED, Job, Plan, build, expected_card, train_one, world_files
 from harness.pocket.card import count_weights
@@ -48,7 +47,6 @@ def ladder(tmp_path_factory):
         patch.setattr(building, "exams", lambda *_: {name: exam[:3] for name, exam in EXAMS.items()})
         told: list[str] = []
         patch.setattr(building, "ADAPTED", ("xs",))
-        patch.setattr(adapters, "STEPS", 2)
         build(Plan(folder=folder, sizes=("xs",), seeds=2, recipe=TINY), told.append)
     return folder, told
 
@@ -73,7 +71,7 @@ def test_a_build_makes_every_file(ladder) -> None:
     assert {path.name for path in folder.iterdir()} == {*world_files(WORLD), MEASURED, CARD, "xs", "adapters"}
     assert told == [
         *(f"pocket-xs, seed {seed}: trained and measured" for seed in (0, 1)),
-        *(f"pocket-xs, adapter {mode}: trained and measured" for mode in MODES),
+        *(f"pocket-xs, adapter {mode}, seed {seed}: trained and measured" for seed in (0, 1) for mode in MODES),
     ]
 
 
@@ -85,7 +83,7 @@ def test_adapters_lie_in_folders_of_their_own(ladder) -> None:
 def test_a_build_measures_every_seed_in_every_exam(ladder) -> None:
     rows = json.loads((ladder[0] / MEASURED).read_text())
     named = [(row["size"], row["seed"], row.get("adapter")) for row in rows]
-    assert named == [("xs", 0, None), *(("xs", 0, mode) for mode in MODES), ("xs", 1, None)]
+    assert named == [("xs", seed, mode) for seed in (0, 1) for mode in (None, *MODES)]
     assert all(row["exams"].keys() == EXAMS.keys() for row in rows)
     assert all(len(marks["right"]) == len(marks["confidence"]) == 3 for marks in rows[0]["exams"].values())
 

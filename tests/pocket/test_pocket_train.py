@@ -6,12 +6,15 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from harness.pocket.adapters import LowRank, Tuning, adapter_weights, add_adapter, save_adapter, tune
+from harness.pocket.adapters import LowRank, adapter_weights, add_adapter, load_base, save_adapter, tune, tuning
 from harness.pocket.lessons import Row, Teacher
-from harness.pocket.recipe import RECIPE, SIZES
+from harness.pocket.recipe import RECIPE, SIZES, TUNING_PART
 from harness.pocket.tokenizer import Coder, make_tokenizer
 from harness.pocket.train import Course, collate, loss_of, make_model, optimisers_of, save, train
 from harness.pocket.world import make_world
+from harness.providers.adapters import find_adapter
+from harness.providers.lora import merge
+from harness.records import ModelSpec
 
 WORLD = make_world()
 TOKENIZER = make_tokenizer(WORLD)
@@ -83,8 +86,11 @@ def test_a_saved_model_loads_as_any_other(tmp_path) -> None:
 
 @pytest.mark.parametrize("mode", ["ft", "rag-ft"])
 def test_an_adapter_is_taught_one_kind_of_rows(mode) -> None:
-    recipe = Tuning(mode=mode, steps=3).recipe(RECIPE)
-    assert (recipe.steps, recipe.closed_rows + recipe.open_rows) == (3, RECIPE.closed_rows + RECIPE.open_rows)
+    recipe = tuning(mode, RECIPE)
+    assert (recipe.steps, recipe.closed_rows + recipe.open_rows) == (
+        RECIPE.steps // TUNING_PART,
+        RECIPE.closed_rows + RECIPE.open_rows,
+    )
     assert (recipe.closed_rows == 0) == (mode == "rag-ft")
     assert (recipe.open_rows == 0) == (mode == "ft")
 
@@ -111,6 +117,24 @@ def test_tuning_changes_the_adapter_alone(tmp_path) -> None:
         "adapter_config.json",
         "adapter_model.safetensors",
     ]
+
+
+def test_what_was_trained_is_what_is_loaded(tmp_path) -> None:
+    save(make_model(SIZE, TOKENIZER, 0), TOKENIZER, tmp_path / "base")
+    model = load_base(tmp_path / "base")
+    add_adapter(model, 0)
+    for name, value in model.named_parameters():
+        if "lora_" in name:
+            torch.nn.init.normal_(value, std=0.2).data.copy_(value.bfloat16())  # as it is saved
+    save_adapter(model, SIZE, tmp_path / "ft")
+    loaded = load_base(tmp_path / "base")
+    ids = torch.tensor([CODER("Who is the mayor of Pundale?")])
+    before = loaded(input_ids=ids).logits
+    spec = ModelSpec(name="m", family="m", params_b=None, context_length=64, adapters={"ft": str(tmp_path / "ft")})
+    merge(loaded, find_adapter(spec, "ft"))
+    after = loaded(input_ids=ids).logits
+    assert torch.allclose(after, model(input_ids=ids).logits, atol=1e-4)
+    assert not torch.allclose(after, before, atol=1e-2)
 
 
 def test_adapters_lie_beside_every_linear_layer() -> None:

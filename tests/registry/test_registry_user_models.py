@@ -63,6 +63,7 @@ def test_every_field_can_be_given() -> None:
         "server_name": "n",
         "licence": "MIT",
         "options": {"x": {"y": 1}},
+        "adapters": {"ft": "a", "rag-ft": "b"},
     }
     model = read_model("mine", table)
     assert table.keys() == FIELDS.keys()
@@ -108,6 +109,9 @@ def test_an_override_stays_in_the_presets_place() -> None:
         ({"params_b": float("inf")}, "a number above 0"),
         ({"params_b": 0}, "a number above 0"),
         ({"context_length": 1.5}, "a whole number above 0"),
+        ({"adapters": {"lora": "a"}}, r"it must be a table of folders by adapter \(ft, rag-ft\)"),
+        ({"adapters": {"ft": ""}}, "it must be a non-empty text"),
+        ({"adapters": "a"}, "a table of folders"),
         ({"batch_size": 0}, "a whole number above 0"),
         ({"max_new_tokens": True}, "a whole number above 0"),
         ({"params_estimated": 1}, "true or false"),
@@ -214,6 +218,11 @@ def test_a_stated_shape_counts_the_parameters(weights: Path) -> None:
 def test_a_relative_path_starts_at_the_study(weights: Path) -> None:
     catalog = load_catalog({"mine": {"path": "inner"}}, base=weights)
     assert find_model(catalog, "mine").path == str(weights / "inner")
+
+
+def test_a_relative_adapter_starts_at_the_study(weights: Path) -> None:
+    catalog = load_catalog({"mine": {"path": "inner", "adapters": {"ft": "a", "rag-ft": "/b"}}}, base=weights)
+    assert find_model(catalog, "mine").adapters == {"ft": str(weights / "a"), "rag-ft": "/b"}
 
 
 def test_a_home_folder_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
