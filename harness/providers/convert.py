@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import pre_tokenizers
-from transformers import AutoTokenizer, GgufConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from harness.cache import publish
 from harness.errors import HarnessError
@@ -41,6 +41,8 @@ def convert(located: Located, package: str | None = None) -> Path:
 
 
 def _write(gguf: Path, folder: Path, package: str | None) -> None:
+    from transformers import GgufConfig  # from transformers 5 on; nothing else in this module needs it
+
     with quiet():
         tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name, local_files_only=True)
         plain = GgufConfig(dequantize=True)

@@ -1,6 +1,7 @@
 """A key-value cache that grows in place, and what is done to its rows and columns; imports torch and transformers."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
 import torch
@@ -8,6 +9,8 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 SPARE_TOKENS = 64
+# transformers 4 takes the keys alone, 5 the values too.
+INITIALISED_BY = len(inspect.signature(DynamicLayer.lazy_initialization).parameters) - 1
 
 
 class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call] # its base has an untyped __init_subclass__
@@ -26,11 +29,15 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call] # its base has 
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Append two tensors of shape (batch, heads, new tokens, head_dim); returns all keys and all values."""
         if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
+            self._initialise(key_states, value_states)
         keys = self._append(0, self.keys, key_states)
         values = self._append(1, self.values, value_states)
         self.keys, self.values = keys, values
         return keys, values
+
+    def _initialise(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        initialise: Callable[..., None] = self.lazy_initialization
+        initialise(*(keys, values)[:INITIALISED_BY])
 
     def _append(self, which: int, filled: torch.Tensor | None, new: torch.Tensor) -> torch.Tensor:
         before = filled.shape[-2] if filled is not None and filled.numel() else 0
@@ -46,7 +53,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call] # its base has 
 
     def stack(self, layers: Sequence["Filled"]) -> None:
         """Hold the rows of all the layers, each row's last token in the last column; before them come zeros."""
-        self.lazy_initialization(layers[0].keys, layers[0].values)
+        self._initialise(layers[0].keys, layers[0].values)
         self.rooms = [_stacked([layer.keys for layer in layers]), _stacked([layer.values for layer in layers])]
         width = max(layer.keys.shape[-2] for layer in layers)
         self.keys, self.values = (room[..., :width, :] for room in self.rooms if room is not None)
