@@ -17,7 +17,7 @@ from harness.engine import Engine
 from harness.planning import Planner, Sources
 from harness.records import Case, Selection
 from harness.report.door import Target, write_report
-from harness.results import case_results
+from harness.results import case_results, rescore
 from harness.store import Store
 from harness.study import Study, build_study
 from harness.studyfile import builtin_text, parse_study
@@ -43,6 +43,8 @@ def answered(study: Study, path: Path) -> float:
         for case in study.cases:
             engine.answer(case)
         engine.close()
+        # a run scores each answer as it comes: what is measured here is what follows the last of them
+        rescore(study, Planner(study, Sources(study)), store, study.cases)
     return time.perf_counter() - started
 
 

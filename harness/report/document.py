@@ -6,23 +6,29 @@ from collections.abc import Mapping
 from harness.analysis.audit import PromptAudit, Rate
 from harness.analysis.cells import CellSummary, Coverage, MetricMean, Quantity, Share, Slice
 from harness.analysis.comparisons import Comparison
+from harness.analysis.compatible.clustered import ClusteredMean
 from harness.analysis.intervals import Interval
 from harness.analysis.multiplicity import Adjusted
 from harness.analysis.paired import Paired
 from harness.analysis.summary import RunSummary, task_verdicts, told, verdicts
 from harness.analysis.whole import Analysis
-from harness.report.document_analysis import Json, analysis_document
+from harness.report.document_analysis import Json, analysis_document, plain_value
 
 FORMAT = "pytest-scaling summary"
 VERSION = 2  # 1 had no analysis, and is read all the same
 
 
-def summary_json(summary: RunSummary, analysis: Analysis | None = None) -> str:
+def summary_json(
+    summary: RunSummary, analysis: Analysis | None = None, clustered: Mapping[str, ClusteredMean] | None = None
+) -> str:
     """The text of summary.json; ASCII, so that any text in it survives, and without NaN.
+
+    With `clustered`, the compatible intervals of cells by their labels, these stand under `compatible_intervals`.
 
     Each part of the analysis stands on a line of its own: indented, its many small objects would be mostly spaces.
     """
-    text = _text(_summary(summary), indent=2)
+    more = {"compatible_intervals": plain_value(clustered)} if clustered else {}
+    text = _text(_summary(summary) | more, indent=2)
     if analysis is None:
         return text + "\n"
     parts = analysis_document(analysis)

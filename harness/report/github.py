@@ -16,7 +16,11 @@ MESSAGE_CHARACTERS = 1_000
 
 def step_summary(report: Report) -> str:
     """The first screen and the cells as Markdown, for the file that GITHUB_STEP_SUMMARY names; at most 60 kB."""
-    shown = tuple(section for section in report.sections if section.opening or section.key in {"claims", "cells"})
+    shown = tuple(
+        replace(section, tables=tuple(table for table in section.tables if not table.compatible))
+        for section in report.sections
+        if section.opening or section.key in {"claims", "cells"}
+    )
     return render(replace(report, sections=shown))
 
 

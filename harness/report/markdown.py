@@ -1,6 +1,7 @@
 """The report as Markdown, small enough for a pull request."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,12 +46,17 @@ def render(report: Report, *, figures: Mapping[str, str] | None = None) -> str:
         figures: the alternative text of each drawn figure by its file stem; each is shown from figures/STEM.svg where
             its section stands. Without them no picture is.
     """
-    text = ""
-    for limits in _cuts(figures or {}):
-        text = _render(report, limits)
-        if len(text.encode()) <= BYTES_MOST:
-            return text
-    return text.encode()[:BYTES_MOST].decode("utf-8", "ignore")
+    cuts = tuple(_cuts(figures or {}))
+    whole = _render(report, cuts[0])
+    if _fits(whole):
+        return whole
+    # halving: every cut shortens, and to render a large report takes a second
+    place = bisect_left(cuts, True, lo=1, hi=len(cuts) - 1, key=lambda limits: _fits(_render(report, limits)))
+    return _render(report, cuts[place]).encode()[:BYTES_MOST].decode("utf-8", "ignore")
+
+
+def _fits(text: str) -> bool:
+    return len(text.encode()) <= BYTES_MOST
 
 
 @lru_cache(maxsize=KEPT)

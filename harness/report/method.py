@@ -17,8 +17,9 @@ FAILURES = (
     "questions. An unscored case is left out of a metric's mean and counted; it is never 0."
 )
 TIMES = (
-    "Latency was measured with prompts answered together, so it tells throughput more than waiting; cost is unknown "
-    "without a price table."
+    "Latency was measured with prompts answered together, so it tells throughput more than waiting. Cost is the list "
+    "price of the tokens that a service counted, without discounts; it is unknown, not 0, for a model that no price "
+    "is known of, and for one that ran here."
 )
 FILES = (
     "results.csv puts an apostrophe before text that a spreadsheet would run as a formula; results.parquet holds the "

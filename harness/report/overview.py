@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.report.escape import plain
+from harness.report.wording import size
 
 Json = Mapping[str, Any]
 Row = list[str]
@@ -11,7 +12,7 @@ NOTHING = "-"
 POINTS = 100
 NAME_CHARACTERS = 60
 MESSAGE_CHARACTERS = 300
-MATRIX_HEAD = ["run", "model", "params B"]
+MATRIX_HEAD = ["run", "model", "params"]
 AUDIT_HEAD = ["run", "cell", "flag", "what it says"]
 
 
@@ -43,7 +44,7 @@ def matrix_table(summaries: Sequence[Json]) -> tuple[Row, list[Row]]:
     found = matrix(summaries)
     conditions = list(dict.fromkeys(str(cell["condition"]) for summary in summaries for cell in summary["cells"]))
     rows = [
-        [_name(row["run"]), _model(row), NOTHING if row["params_b"] is None else f"{row['params_b']:g}"]
+        [_name(row["run"]), _model(row), size(row["params_b"])]
         + [_share(row["conditions"].get(condition)) for condition in conditions]
         for row in found
     ]

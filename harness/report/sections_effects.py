@@ -26,7 +26,8 @@ from harness.report.sections_numbers import (
     share,
     table,
 )
-from harness.report.sections_verdicts import SINGLY_MOST, margin_points, within_kind, within_sentence
+from harness.report.sections_verdicts import margin_points
+from harness.report.sections_within import SINGLY_MOST, within_kind, within_sentence
 from harness.report.wording import NOTHING, adjusted_p, size
 
 NUMBERS = ", ".join(f"{number} {name}" for name, number in CONDITIONS.items())

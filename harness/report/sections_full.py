@@ -1,10 +1,12 @@
 """The full report: the first screen, then every section in its order, each with a result or the reason for none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from harness.analysis.compatible.clustered import ClusteredMean
 from harness.analysis.summary import RunSummary
 from harness.analysis.whole import Analysis
+from harness.report.clustered import clustered_tables
 from harness.report.sections import Report, Section
 from harness.report.sections_confidence import confidence_section
 from harness.report.sections_cost import cost_section, vote_section
@@ -23,13 +25,19 @@ SOURCES = (
 )
 
 
-def full_report(summary: RunSummary, analysis: Analysis, claims: Sequence[Claimed] = ()) -> Report:
+def full_report(
+    summary: RunSummary,
+    analysis: Analysis,
+    claims: Sequence[Claimed] = (),
+    clustered: Mapping[str, ClusteredMean] | None = None,
+) -> Report:
     """The whole report of a run, for every format.
 
     Args:
         summary: cells, coverage, comparisons by task, audit and flags.
         analysis: of the same run.
         claims: the study's claims after the run, told before all else.
+        clustered: the compatible intervals of cells by their labels, to stand below the cells.
     """
     info = summary.info
     answered = sum(cell.coverage.answered for cell in summary.cells)
@@ -55,9 +63,15 @@ def full_report(summary: RunSummary, analysis: Analysis, claims: Sequence[Claime
             f"Study {info.study}: {answered:,} of {info.planned:,} planned cases answered. "
             f"Correct means {correct_rule(info)}."
         ),
-        sections=(*_told(opening_sections(summary, analysis, claims)), *_numbered(numbered)),
+        sections=(*_told(_opening(opening_sections(summary, analysis, claims), clustered or {})), *_numbered(numbered)),
         notes=SOURCES,
     )
+
+
+def _opening(sections: Sequence[Section], clustered: Mapping[str, ClusteredMean]) -> list[Section]:
+    """The first screen, with the compatible intervals below the table of cells."""
+    more = clustered_tables(clustered)
+    return [replace(found, tables=(*found.tables, *more)) if found.key == "cells" else found for found in sections]
 
 
 def _told(sections: Sequence[Section]) -> list[Section]:

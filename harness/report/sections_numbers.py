@@ -13,7 +13,7 @@ from harness.report.wording import LEAST_P, NOTHING, size
 
 POINTS = 100.0  # of a share: percent, or points of a difference
 NAMED_MOST = 8
-LARGE, SMALL = 1e4, 1e-3
+HUGE, LARGE, SMALL = 1e9, 1e4, 1e-3
 LEAST_B = 1e-6  # a thousand parameters
 Estimate = Interval | Coefficient
 Row = tuple[str, ...]
@@ -52,7 +52,7 @@ def decimal(found: Estimate | Refused | None, *, sign: bool = False) -> str:
     """A number in its own unit with its interval: "0.412 [0.380, 0.444]"."""
     if found is None or isinstance(found, Refused):
         return NOTHING
-    shown = f"{found.estimate + 0.0:{'+' if sign else ''}.3f}"
+    shown = unsigned_zero(f"{found.estimate:{'+' if sign else ''}.3f}")
     return f"{shown}{_bracket(_ends(found), 3)}"
 
 
@@ -101,7 +101,9 @@ def large(params_b: float) -> str:
 
 
 def three(value: float) -> str:
-    """A number with three digits, without an exponent where people can read it without one."""
+    """A number with three digits, without an exponent where people can read it without one: 0.04, 6.5, 210,000."""
+    if LARGE <= abs(value) < HUGE:
+        return f"{float(f'{value:.3g}'):,.0f}"
     if value and not SMALL <= abs(value) < LARGE:
         return f"{value:.1e}"
     return f"{float(f'{value:.3g}'):g}"
@@ -118,8 +120,12 @@ def optional(value: float | None, form: str = ".3f") -> str:
     """A number in a form, nothing for None, and no sign before 0."""
     if value is None:
         return NOTHING
-    shown = format(value, form)
-    return shown.removeprefix("-") if not shown.strip("-0.") else shown
+    return unsigned_zero(format(value, form))
+
+
+def unsigned_zero(shown: str) -> str:
+    """A number as it is shown, without the sign of what was rounded to 0."""
+    return shown if shown.strip("+-0.") else shown.lstrip("+-")
 
 
 def refusals(parts: Iterable[tuple[str, object]]) -> Row:
@@ -157,4 +163,4 @@ def _ends(found: Estimate) -> list[float]:
 
 
 def _bracket(ends: Sequence[float], decimals: int) -> str:
-    return f" [{', '.join(f'{end + 0.0:.{decimals}f}' for end in ends)}]" if ends else ""
+    return f" [{', '.join(unsigned_zero(f'{end:.{decimals}f}') for end in ends)}]" if ends else ""

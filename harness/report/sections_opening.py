@@ -31,7 +31,7 @@ def opening_sections(summary: RunSummary, analysis: Analysis, claims: Sequence[C
         Section(
             title="Verdicts",
             key="verdicts",
-            lines=verdict_lines(analysis, claims),
+            lines=verdict_lines(analysis, claims, summary.comparisons),
             notes=(VERDICT_NOTES, MISSING_NOTE),
             figures=("key_figure",),
             opening=True,
@@ -69,17 +69,19 @@ def _key_numbers(analysis: Analysis) -> Section:
     if isinstance(shares, Refused):
         return Section(title="Key numbers", key="key-numbers", lines=refusals([("key numbers", shares)]), opening=True)
     rows = [*_line_rows(analysis, shares), *_worth_rows(shares)]
+    missing = refusals(
+        [
+            ("the best uplift against size", shares.best_uplift_by_size),
+            ("what retrieval is worth in parameters", shares.worths),
+            ("calibration", analysis.confidences),
+        ]
+    )
     return Section(
         title="Key numbers",
         key="key-numbers",
-        lines=refusals(
-            [
-                ("the best uplift against size", shares.best_uplift_by_size),
-                ("what retrieval is worth in parameters", shares.worths),
-                ("calibration", analysis.confidences),
-            ]
-        ),
-        tables=table("", ("what", "value [95 %]", "models", "questions"), rows),
+        lines=() if rows else missing,
+        tables=table("", ("what", "value [95 %]", "models", "n"), rows),
+        notes=missing if rows else (),
         opening=True,
     )
 
@@ -169,7 +171,7 @@ def _flags(summary: RunSummary) -> Section:
     by_code: dict[str, list[Flag]] = {}
     for flag in summary.flags:
         by_code.setdefault(flag.code, []).append(flag)
-    rows = ((code, str(len(found)), found[0].cell or "the run", found[0].message) for code, found in by_code.items())
+    rows = ((code, found[0].cell or "the run", found[0].message, str(len(found))) for code, found in by_code.items())
     lines = () if by_code else ("No flag was raised.",)
-    tables = table("", ("flag", "times", "first", "what it says there"), rows)
+    tables = table("", ("flag", "first cell", "what it says there", "times"), rows, 3)
     return Section(title="Flags", key="flags", lines=lines, tables=tables, opening=True)

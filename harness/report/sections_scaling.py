@@ -26,6 +26,7 @@ from harness.report.sections_numbers import (
     reasons,
     refusals,
     table,
+    unsigned_zero,
 )
 from harness.report.wording import NOTHING, size
 
@@ -34,7 +35,8 @@ DIRECT_NOTES = (
         "The line is least squares of the score on log10 of the parameters, on the logit scale above chance where all "
         "scores allow it; its interval holds both the questions and the scatter of models around the line (t, models "
         "less intercepts less 1 degrees of freedom). Where a model has several direct cells, its score is that of "
-        "the best, chosen on other questions (cross-fit)."
+        "the best, chosen on other questions (cross-fit). REML takes the sampling errors of the scores as known and "
+        "fits how far models scatter beyond them; the bands and verdicts are those of least squares."
     ),
 )
 UPLIFT_NOTES = (
@@ -121,13 +123,14 @@ def metric_section(summary: RunSummary, analysis: Analysis) -> Section:
             *((f"{row.metric}, uplift", row.best_uplift_by_size) for row in metrics),
         ]
     )
+    told = any(not isinstance(row.direct, Refused) for row in metrics)
     made = table("Metrics against size, per tenfold", METRIC_COLUMNS, (_metric_row(row) for row in metrics))
     return Section(
         title="Multi-metric scaling",
         key="multi-metric-scaling",
-        lines=lines,
+        lines=() if told else lines,
         tables=(*made, *by_cell, *_published(analysis, "metric")),
-        notes=METRIC_NOTES,
+        notes=(*METRIC_NOTES, *(lines if told else ())),
         figures=("multi_metric_scaling", "score_breakdown"),
     )
 
@@ -143,6 +146,7 @@ def line_sentences(what: str, line: SizeLine, *, unit: str = "") -> Row:
     return (
         *_end_sentences(what, fit, unit, on),
         f"Slope: {slope} ({on}){loo}.",
+        *_reml_sentence(line.reml),
         *_slope_caveats(fit),
         *_set_aside(line),
     )
@@ -242,6 +246,18 @@ def _at(found: Band, unit: str) -> str:
     return f"{shown} [{low}, {high}] at {size(found.params_b)}"
 
 
+def _reml_sentence(fit: ScalingFit | Refused) -> Row:
+    """The slope by the other estimator, for whoever takes the sampling errors as known."""
+    name = "the slope by REML with the errors of Knapp and Hartung"
+    if isinstance(fit, Refused) or fit.slope is None or fit.scale is None:
+        return reasons([(name, fit.reason)])
+    if fit.slope.low is None:
+        return ()
+    scatter = "" if fit.scatter is None else f"; models scatter by {fit.scatter:.3g} around the line (tau)"
+    slope = f"{decimal(fit.slope, sign=True)} on the {fit.scale.name} scale"
+    return (f"{name[0].upper()}{name[1:]}: {slope} ({count(len(fit.models), 'model')}){scatter}.",)
+
+
 def _slope_caveats(fit: ScalingFit) -> Row:
     told_scale = fit.scale.reason if fit.scale is not None else None
     no_interval = fit.slope.refused if fit.slope is not None else None
@@ -263,7 +279,8 @@ def _set_aside(line: SizeLine) -> Row:
 
 
 def _range(ends: tuple[float, float]) -> str:
-    return f"; from {ends[0]:.3f} to {ends[1]:.3f} when one model is left out"
+    low, high = (unsigned_zero(f"{end:.3f}") for end in ends)
+    return f"; from {low} to {high} when one model is left out"
 
 
 def _published(analysis: Analysis, kind: str) -> tuple[Table, ...]:

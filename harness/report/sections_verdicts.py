@@ -4,18 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from harness.analysis.comparisons import Comparison
 from harness.analysis.margin import MarginVerdict, Standing
 from harness.analysis.refusals import Refused
 from harness.analysis.size_advice import IntervalAdvice
-from harness.analysis.substitutes import BestSubstitute, WithinModel
+from harness.analysis.substitutes import BestSubstitute
+from harness.analysis.summary import told as comparison_sentence
 from harness.analysis.uplift_line import UpliftLine
-from harness.analysis.verdicts import SURE_BELOW
 from harness.analysis.whole import Analysis, ShareAnalysis
 from harness.report.sections_numbers import POINTS, Row, count, listed, points, refusals, three
+from harness.report.sections_within import SINGLY_MOST, within_lines
 from harness.report.wording import size
 
 BELOW = "stand below, under tiers and substitutes"
-SINGLY_MOST = 6  # pairs or comparisons that each get a sentence of their own; above, one sentence sums up several
+PAIRS_MOST = 3  # pairs of models that each get a sentence of their own
+CLAIMS_MOST = 6  # claims that do
 AGAINST: Mapping[Standing, str] = {
     "superior": "beats",
     "equivalent": "matches",
@@ -70,14 +73,44 @@ class Pair:
     large: str
 
 
-def verdict_lines(analysis: Analysis, claims: Sequence[Claimed] = ()) -> Row:
-    """One sentence per claim, then what size buys, what retrieval buys, and whether the one replaces the other."""
-    told = tuple(f"Claim: {claim.sentence}" for claim in claims)
+def verdict_lines(analysis: Analysis, claims: Sequence[Claimed] = (), comparisons: Sequence[Comparison] = ()) -> Row:
+    """One sentence per claim, then what size buys, what retrieval buys, and whether the one replaces the other.
+
+    Args:
+        analysis: of the run.
+        claims: the study's, after the run; of many, only those are told one by one that do not hold.
+        comparisons: within models; told are those of models that were asked other questions than most.
+    """
+    claimed = claim_lines(claims)
     shares = analysis.headline
     if isinstance(shares, Refused):
-        return (*told, *refusals([("every verdict", shares)]))
-    found = (*told, *size_lines(analysis), *retrieval_lines(shares), *substitute_lines(analysis, shares))
+        return (*claimed, *refusals([("every verdict", shares)]))
+    found = (
+        *(*claimed, *size_lines(analysis), *retrieval_lines(shares), *substitute_lines(analysis, shares)),
+        *apart_lines(analysis, comparisons),
+    )
     return tuple(f"{line.rstrip('. ')}." for line in found)
+
+
+def claim_lines(claims: Sequence[Claimed]) -> Row:
+    """One sentence per claim; of many, how many hold, and a sentence for each that fails or is not told."""
+    if len(claims) <= CLAIMS_MOST:
+        return tuple(f"Claim: {claim.sentence}" for claim in claims)
+    words = [claim.verdict for claim in claims]
+    untested = words.count("untested")
+    apart = f"; not tested, since this run leaves their cells out: {untested}" if untested else ""
+    held = f"{words.count('holds')} of {len(claims)} claims hold{apart}"
+    return (held, *(f"Claim: {claim.sentence}" for claim in claims if claim.verdict not in {"holds", "untested"}))
+
+
+def apart_lines(analysis: Analysis, comparisons: Sequence[Comparison]) -> Row:
+    """What conditions do within the models that were asked other questions, and so are compared with no other model."""
+    kept = {arm.model for arm in analysis.compared.arms}
+    return tuple(
+        f"Asked other questions: {comparison_sentence(found)}"
+        for found in comparisons
+        if found.task is None and found.model not in kept
+    )
 
 
 def size_lines(analysis: Analysis) -> Row:
@@ -89,14 +122,14 @@ def size_lines(analysis: Analysis) -> Row:
 
 def retrieval_lines(shares: ShareAnalysis) -> Row:
     """What retrieval does within each model, and how that changes with size."""
-    return (*_within_lines(shares), *_uplift_lines(shares))
+    return (*within_lines(shares), *_uplift_lines(shares))
 
 
 def substitute_lines(analysis: Analysis, shares: ShareAnalysis) -> Row:
     """Smaller models with their best retrieval against larger ones that answer directly, within the margin."""
     if isinstance(shares.best_substitutes, Refused):
         return refusals([("small with retrieval against large", shares.best_substitutes)])
-    if len(shares.best_substitutes) <= SINGLY_MOST:
+    if len(shares.best_substitutes) <= PAIRS_MOST:
         return tuple(
             verdict_sentence(pair_names(analysis, row), row.verdict, analysis.margin) for row in shares.best_substitutes
         )
@@ -105,9 +138,7 @@ def substitute_lines(analysis: Analysis, shares: ShareAnalysis) -> Row:
         largest = shares.best_substitutes[-1].large
         rows = [row for row in shares.best_substitutes if row.large == largest]
         return (_against_largest(analysis, rows), f"{count(len(shares.best_substitutes), 'pair')} of models {BELOW}")
-    return tuple(
-        _grouped(analysis, [row for row in shares.best_substitutes if row.small == small]) for small in smaller
-    )
+    return _by_smaller(analysis, [[row for row in shares.best_substitutes if row.small == small] for small in smaller])
 
 
 def verdict_sentence(pair: Pair, found: MarginVerdict | Refused, margin: float) -> str:
@@ -194,58 +225,6 @@ def direct_accuracy(analysis: Analysis, quantity: str = "accuracy", task: str | 
     return next((line for line in found if isinstance(line, UpliftLine)), None)
 
 
-def _within_lines(shares: ShareAnalysis) -> Row:
-    if isinstance(shares.within, Refused):
-        return refusals([("retrieval against direct answering", shares.within)])
-    declared = [row for row in shares.within if row.declared]
-    if not declared:
-        return ()
-    if len(declared) <= SINGLY_MOST:
-        return tuple(within_sentence(row) for row in declared)
-    kinds = [within_kind(row) for row in declared]
-    parts = [f"{kinds.count(kind)} {words}" for kind, words in SUMS.items() if kind in kinds]
-    return (f"Retrieval against direct answering, {len(declared)} cells within their models: {', '.join(parts)}.",)
-
-
-SUMS = {
-    "ahead": "beat it",
-    "may be ahead": "may beat it",
-    "behind": "fall behind it",
-    "may be behind": "may fall behind it",
-    "open": "show no clear difference",
-    "none": "have no interval",
-}
-
-
-def within_kind(row: WithinModel) -> str:
-    """How a condition stands to direct answering: its interval says the side, its adjusted p whether that is sure."""
-    if isinstance(row.paired, Refused):
-        return "none"
-    found = row.paired.difference
-    if found.low is None or found.high is None:
-        return "none"
-    if found.low <= 0 <= found.high:
-        return "open"
-    sure = row.adjusted is not None and row.adjusted.p < SURE_BELOW
-    return f"{'' if sure else 'may be '}{'ahead' if found.low > 0 else 'behind'}"
-
-
-def within_sentence(row: WithinModel) -> str:
-    """What one condition does within its model."""
-    names = f"{row.model}: {row.condition}"
-    if isinstance(row.paired, Refused):
-        return f"{names} is not compared with {row.baseline} ({row.paired.reason})"
-    words = {
-        "ahead": f"beats {row.baseline}",
-        "may be ahead": f"may beat {row.baseline}",
-        "behind": f"falls behind {row.baseline}",
-        "may be behind": f"may fall behind {row.baseline}",
-        "open": f"shows no clear difference to {row.baseline}",
-        "none": f"against {row.baseline}, no interval",
-    }[within_kind(row)]
-    return f"{names} {words}: {points(row.paired.difference, ' points')} on {count(row.n, 'question')}"
-
-
 def _uplift_lines(shares: ShareAnalysis) -> Row:
     line = shares.best_uplift_by_size
     if isinstance(line, Refused) or line.slope is None or line.at_centre is None or line.centre is None:
@@ -259,6 +238,30 @@ def _uplift_lines(shares: ShareAnalysis) -> Row:
         False: "it " + ("grows" if line.slope.estimate > 0 else "shrinks") + " with size",
     }[line.spans_zero]
     return (f"Best retrieval buys {at} ({on}); {trend}: {change} per tenfold size.",)
+
+
+def _by_smaller(analysis: Analysis, groups: Sequence[list[BestSubstitute]]) -> Row:
+    """One sentence per smaller model, but one alone for all of which nothing is known against any larger model."""
+    unknown = [rows for rows in groups if all(_standing(row) == "inconclusive" for row in rows)]
+    if len(unknown) == 1:
+        unknown = []
+    told = tuple(_grouped(analysis, rows) for rows in groups if rows not in unknown)
+    if not unknown:
+        return told
+    rows = [row for group in unknown for row in group]
+    return (
+        *told,
+        f"{_each(analysis, unknown)} against larger models' direct answers{_on(rows)}: all inconclusive{_needs(rows)}",
+    )
+
+
+def _each(analysis: Analysis, groups: Sequence[list[BestSubstitute]]) -> str:
+    """The smaller models of some groups, with what they retrieve by; that once, where it is the same for all."""
+    models = [rows[0].small for rows in groups]
+    chosen_by = {chosen(analysis, model, "retrieved") for model in models}
+    if len(chosen_by) == 1:
+        return f"{listed(models)}, each + {chosen_by.pop()},"
+    return listed([pair_names(analysis, rows[0]).small for rows in groups])
 
 
 def _grouped(analysis: Analysis, rows: Sequence[BestSubstitute]) -> str:

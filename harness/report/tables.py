@@ -10,7 +10,7 @@ from harness.records import CaseResult, Reading
 from harness.report.escape import csv_text
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 FACTORS = ("context", "quantisation", "adapter")
 MARKS = (
@@ -49,10 +49,19 @@ def write_parquet(table: "DataFrame", path: Path) -> None:
 def write_csv(table: "DataFrame", path: Path) -> None:
     """Write the table with its texts made safe for spreadsheets; missing values are empty fields."""
     text_columns = [name for name in table.columns if table[name].dtype == "string"]
-    safe = table.assign(**{name: table[name].map(csv_text, na_action="ignore") for name in text_columns})
+    safe = table.assign(**{name: _safe(table[name]) for name in text_columns})
     safe.to_csv(
         path, index=False, lineterminator="\n", encoding="utf-8", header=[csv_text(str(name)) for name in table]
     )
+
+
+def _safe(texts: "Series[str]") -> "Series[str]":
+    """Each different text made safe once: most stand in many rows."""
+    import pandas as pd
+
+    codes, known = pd.factorize(texts)
+    made = pd.array([csv_text(text) for text in known], dtype="string")
+    return pd.Series(made.take(codes, allow_fill=True), index=texts.index)
 
 
 def _column(tables: CaseTables, text: Callable[[CaseResult], str | None]) -> list[str | None]:

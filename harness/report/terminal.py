@@ -79,7 +79,7 @@ def _parts(summary: RunSummary, width: int, places: Sequence[str], wider: Wider 
     yield _line(f"{info.run} (study {info.study}): {answered} of {info.planned} planned cases answered", width, "bold")
     yield _line(f"Correct means {correct_rule(info)}.", width)
     yield _line("", width)
-    yield from _verdicts(summary, width) if wider is None else _wider_verdicts(wider, width)
+    yield from _verdicts(summary, width) if wider is None else _wider_verdicts(summary, wider, width)
     yield _line("", width)
     yield _table(summary.cells)
     yield _line(LEGEND, width, "dim")
@@ -110,8 +110,8 @@ def _verdicts(summary: RunSummary, width: int) -> "Iterator[Text]":
     yield from (_line(f"{line}: see report.md", width, "dim") for line in task_verdicts(summary)[:1])
 
 
-def _wider_verdicts(wider: Wider, width: int) -> "Iterator[Text]":
-    told = verdict_lines(wider.analysis, wider.claims)
+def _wider_verdicts(summary: RunSummary, wider: Wider, width: int) -> "Iterator[Text]":
+    told = verdict_lines(wider.analysis, wider.claims, summary.comparisons)
     failed = {f"Claim: {claim.sentence}".rstrip(". ") for claim in wider.claims if claim.verdict == "fails"}
     for line in told[:VERDICTS_MOST]:
         yield _line(f"* {line}", width, "red" if line.rstrip(". ") in failed else "")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.analysis.compatible.clustered import ClusteredMean
 from harness.analysis.extras import require
 from harness.analysis.flags import Scores
 from harness.analysis.frame import CaseTables, gather
@@ -16,6 +17,7 @@ from harness.analysis.whole import Analysis, analyse
 from harness.errors import HarnessError, UnknownName
 from harness.records import CaseResult, Template
 from harness.report import markdown, wattbot
+from harness.report.clustered import clustered_means
 from harness.report.document import summary_json
 from harness.report.sections import Report
 from harness.report.sections_full import full_report
@@ -67,6 +69,7 @@ class _Parts:
     tables: CaseTables
     summary: RunSummary
     analysis: Analysis
+    clustered: Mapping[str, ClusteredMean]
     report: Report
 
 
@@ -132,7 +135,14 @@ def _gathered(results: Iterable[CaseResult], info: RunInfo) -> CaseTables:
 
 def _parts(tables: CaseTables, info: RunInfo, told: Told) -> _Parts:
     summary, analysis = summarise(tables, info, told.again), analyse(tables, info, info.seed)
-    return _Parts(tables=tables, summary=summary, analysis=analysis, report=full_report(summary, analysis, told.claims))
+    clustered = clustered_means(tables)
+    return _Parts(
+        tables=tables,
+        summary=summary,
+        analysis=analysis,
+        clustered=clustered,
+        report=full_report(summary, analysis, told.claims, clustered),
+    )
 
 
 def _write(parts: _Parts, told: Told, folder: Path) -> None:
@@ -143,7 +153,7 @@ def _write(parts: _Parts, told: Told, folder: Path) -> None:
     wattbot.write_errors(parts.tables.results, folder / "errors.csv")
     _write_submissions(parts.tables.results, folder / "submissions")
     if "json" in told.formats:
-        _write_text(folder / "summary.json", summary_json(parts.summary, parts.analysis))
+        _write_text(folder / "summary.json", summary_json(parts.summary, parts.analysis, parts.clustered))
     alts = _write_page(parts, told, folder) if "html" in told.formats else {}
     if "md" in told.formats:
         _write_text(folder / "report.md", markdown.render(parts.report, figures=alts))

@@ -187,13 +187,33 @@ def test_cells_that_hang_on_missing_answers_are_named() -> None:
 def test_flags_are_told_once_per_code_and_in_full_in_the_audit(rich: Told, report: Report) -> None:
     codes = [row[0] for row in section(report, "flags").tables[0].rows]
     assert len(codes) == len(set(codes))
-    assert sum(int(row[1]) for row in section(report, "flags").tables[0].rows) == len(rich.summary.flags)
+    assert sum(int(row[3]) for row in section(report, "flags").tables[0].rows) == len(rich.summary.flags)
     assert len(find_table(report, "audit", "Every flag").rows) == len(rich.summary.flags)
 
 
 def test_a_run_without_flags_says_so(rich: Told) -> None:
     clean = full_report(replace(rich.summary, flags=()), rich.analysis)
     assert section(clean, "flags").lines == ("No flag was raised.",)
+
+
+def test_what_some_metrics_lack_stands_below_the_others(report: Report) -> None:
+    found = section(report, "multi-metric-scaling")
+    assert (found.lines, bool(found.tables)) == ((), True)
+
+
+def test_the_slope_by_the_other_estimator_stands_beside_that_of_least_squares(rich: Told, report: Report) -> None:
+    told_of = [line for line in section(report, "direct-scaling").lines if "REML" in line]
+    slope = rich.analysis.headline.direct.reml.slope.estimate
+    assert [f"{slope:+.3f} [" in line for line in told_of] == [True]
+
+
+def test_a_reason_against_the_other_estimator_is_told(rich: Told) -> None:
+    shares = rich.analysis.headline
+    bare = replace(shares, direct=replace(shares.direct, reml=Refused(reason="one cluster")))
+    lines = section(full_report(rich.summary, replace(rich.analysis, headline=bare)), "direct-scaling").lines
+    assert [line for line in lines if "REML" in line] == [
+        "Not computed: the slope by REML with the errors of Knapp and Hartung: one cluster."
+    ]
 
 
 def test_one_model_has_a_reason_for_every_line_over_size(alone: Told) -> None:

@@ -124,7 +124,8 @@ def test_a_size_is_told_as_people_say_it(estimate: float | None, confidence: Rat
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(0.0, "0"), (1234.5, "1230"), (12345.0, "1.2e+04"), (0.5, "0.5"), (0.0004, "4.0e-04")]
+    ("value", "shown"),
+    [(0.0, "0"), (1234.5, "1230"), (212345.0, "212,000"), (2.1e9, "2.1e+09"), (0.5, "0.5"), (0.0004, "4.0e-04")],
 )
 def test_three_digits_are_enough(value: float, shown: str) -> None:
     assert three(value) == shown

@@ -14,17 +14,20 @@ from harness.analysis.power import NonInferiorityPower
 from harness.analysis.refusals import Refused
 from harness.analysis.simulate import PlantedModel, Truth
 from harness.analysis.substitutes import BestSubstitute, WithinModel
+from harness.analysis.summary import told as comparison_sentence
 from harness.analysis.uplift_line import UpliftLine
+from harness.claims.results import ClaimResult
 from harness.report.sections_verdicts import (
     Pair,
+    apart_lines,
+    claim_lines,
     direct_accuracy,
     retrieval_lines,
     substitute_lines,
     verdict_lines,
     verdict_sentence,
-    within_kind,
-    within_sentence,
 )
+from harness.report.sections_within import within_kind, within_sentence
 from tests.report.planted_runs import Told, told
 
 PAIR = Pair(small="s + rag", large="l direct")
@@ -221,8 +224,11 @@ def test_inconclusive_pairs_tell_the_questions_they_need(found: Told) -> None:
         BestSubstitute(small=row.small, large=row.large, verdict=(open_verdict, more)[place % 2], sensitivity=())
         for place, row in enumerate(shares.best_substitutes)
     )
-    line = substitute_lines(found.analysis, replace(shares, best_substitutes=rows))[0]
-    assert "inconclusive against m1, m2, m3 and m4 (needs about 420 to 900 questions)" in line
+    (line,) = substitute_lines(found.analysis, replace(shares, best_substitutes=rows))
+    assert line == (
+        "m0, m1, m2 and m3, each + best of 2 retrieval cells, against larger models' direct answers (n 282): "
+        "all inconclusive (needs about 420 to 900 questions)"
+    )
     same = tuple(replace(row, verdict=more) for row in rows)
     assert "(needs about 900 questions)" in substitute_lines(found.analysis, replace(shares, best_substitutes=same))[0]
 
@@ -230,8 +236,16 @@ def test_inconclusive_pairs_tell_the_questions_they_need(found: Told) -> None:
 def test_pairs_without_a_verdict_are_inconclusive_and_need_no_number(found: Told) -> None:
     shares = found.analysis.headline
     rows = tuple(replace(row, verdict=Refused(reason="no")) for row in shares.best_substitutes)
+    (line,) = substitute_lines(found.analysis, replace(shares, best_substitutes=rows))
+    assert line.endswith("direct answers: all inconclusive")
+
+
+def test_one_model_of_which_nothing_is_known_has_a_sentence_like_the_others(found: Told) -> None:
+    shares = found.analysis.headline
+    known, unknown = (verdict(*STANDINGS[name][:2]) for name in ("superior", "inconclusive"))
+    rows = tuple(replace(row, verdict=unknown if row.small == "m0" else known) for row in shares.best_substitutes)
     line = substitute_lines(found.analysis, replace(shares, best_substitutes=rows))[0]
-    assert line.endswith("direct answers: inconclusive against m1, m2, m3 and m4")
+    assert line.startswith("m0 + best of 2 retrieval cells against larger models' direct answers (n 282): inconclusive")
 
 
 def test_many_comparisons_are_one_count(found: Told) -> None:
@@ -239,6 +253,42 @@ def test_many_comparisons_are_one_count(found: Told) -> None:
     kinds = [within(0.1, 0.3), within(0.1, 0.3, 0.2), within(-0.1, 0.3)] * 3
     line = retrieval_lines(replace(shares, within=tuple(kinds)))[0]
     assert line.endswith("9 cells within their models: 3 beat it, 3 may beat it, 3 show no clear difference.")
+
+
+def test_models_of_which_the_same_is_said_share_a_sentence(found: Told) -> None:
+    shares = found.analysis.headline
+    rows = (within(0.1, 0.3), within(-0.1, 0.3), replace(within(0.2, 0.4), model="big"))
+    lines = retrieval_lines(replace(shares, within=rows))
+    name, condition, baseline = rows[0].model, rows[0].condition, rows[0].baseline
+    assert lines[0] == (
+        f"{condition} beats {baseline} in 2 models, on {rows[0].n} questions each, in points: "
+        f"{name} +20.0 [10.0, 30.0], big +30.0 [20.0, 40.0]"
+    )
+    assert lines[1].startswith(f"{name}: {condition} shows no clear difference to {baseline}: ")
+
+
+def claim(name: str, verdict_of: str) -> ClaimResult:
+    return ClaimResult(name=name, verdict=verdict_of, message="-5 points")
+
+
+def test_few_claims_are_told_one_by_one() -> None:
+    assert claim_lines([claim("a", "holds"), claim("b", "fails")]) == ("Claim: a: holds", "Claim: b: fails")
+
+
+def test_of_many_claims_those_are_told_that_do_not_hold() -> None:
+    claims = [*(claim(f"c{place}", "holds") for place in range(6)), claim("d", "fails"), claim("e", "untested")]
+    assert claim_lines(claims) == (
+        "6 of 8 claims hold; not tested, since this run leaves their cells out: 1",
+        "Claim: d: fails",
+    )
+
+
+def test_a_model_that_was_asked_other_questions_is_told_of_apart(found: Told) -> None:
+    row = found.summary.comparisons[0]
+    others = [replace(row, model="apart"), replace(row, model="apart", task="t")]
+    assert [line.split(" (")[0] for line in apart_lines(found.analysis, [row, *others])] == [
+        f"Asked other questions: {comparison_sentence(others[0])}".split(" (")[0]
+    ]
 
 
 def test_conditions_that_are_no_retrieval_are_no_verdict(found: Told) -> None:

@@ -11,6 +11,13 @@ SHARE_LEAST = 0.3  # an axis of shares reaches over at least 30 points: less wou
 MANTISSAS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0))
 TICKS_LEAST = 3
 NUMBER = "format(datum.value, '~g')"
+PARAMETERS = (
+    " : ".join(
+        f"datum.value >= {least!r} ? format(datum.value * {scale!r}, '.3~g') + '{unit}'"
+        for unit, scale, least in (("T", 1e-3, 1e3), ("B", 1.0, 1.0), ("M", 1e3, 1e-3))
+    )
+    + " : format(datum.value * 1e6, '.3~g') + 'K'"
+)
 PERCENT = "format(round(1000 * datum.value) / 10, '~g')"
 SIGNED_POINTS = "datum.value == 0 ? '0' : format(round(1000 * datum.value) / 10, '+~g')"
 
@@ -33,8 +40,8 @@ class Axis:
 
 
 def size_axis(sizes_b: Iterable[float], title: str = "parameters, log scale", *, most: int = 7) -> Axis:
-    """An axis of model sizes in billions of parameters, all above 0, at least one: 0.1B, 1B, 7B."""
-    return log_axis(sizes_b, title, label=f"{NUMBER} + 'B'", most=most)
+    """An axis of at least one model size in billions of parameters, all above 0, read as in tables: 30K, 135M, 7B."""
+    return log_axis(sizes_b, title, label=PARAMETERS, most=most)
 
 
 def log_axis(values: Iterable[float], title: str, *, label: str = NUMBER, most: int = 7) -> Axis:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from harness.analysis.gap import Confidence
 from harness.analysis.intervals import Interval
 from harness.analysis.refusals import Refused, needs
+from harness.report import wording
 from harness.report.figures.axes import Axis, moved, points_axis, share_axis, size_axis, value_axis
 from harness.report.figures.clouds import rail, rail_room
 from harness.report.figures.figure import ROOMY, Figure, FigureData, Spec
@@ -166,5 +167,5 @@ def _finding(look: Look, told: Told) -> str:
     if told.stated:
         claimed = [one.gap.mean_confidence or 0.0 for one in told.stated]
         parts.append(f"mean confidence from {whole(claimed[0])} to {whole(claimed[-1])}")
-    span = f"{told.right[0][1]:g}B to {told.right[-1][1]:g}B"
+    span = f"{wording.size(told.right[0][1])} to {wording.size(told.right[-1][1])}"
     return f"From {span} ({look.condition_names[told.condition]}): {', '.join(parts)}."

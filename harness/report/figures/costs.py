@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from harness.analysis.refusals import Refused
+from harness.report import wording
 from harness.report.figures.axes import share_axis, size_axis
 from harness.report.figures.clouds import (
     Reading,
@@ -137,7 +138,8 @@ def _bubble(look: Look, one: Reading, cost: float, most: float) -> Dot:
 def _finding(look: Look, known: Sequence[Reading], priced: Mapping[Cell, float]) -> str:
     first, last = first_and_last(known)
     return (
-        f"From {first.params_b:g}B to {last.params_b:g}B ({look.condition_names[first.condition]}), right answers go "
+        f"From {wording.size(first.params_b)} to {wording.size(last.params_b)} "
+        f"({look.condition_names[first.condition]}), right answers go "
         f"from {whole(first.value)} to {whole(last.value)} and the cost of 1000 answers from "
         f"${priced[cell_of(first)]:.3g} to ${priced[cell_of(last)]:.3g}."
     )

@@ -1,5 +1,7 @@
 """What answers took in energy, where a column of the case table holds it."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from harness.analysis.intervals import mean_interval
@@ -11,6 +13,8 @@ from harness.report.figures.ranking import bar_figure
 from harness.report.figures.words import cell_name, value_tip
 
 COLUMN = "energy_wh"
+UNITS = (("Wh", 1.0), ("mWh", 1e3), ("µWh", 1e6))
+SHOWN_LEAST = 0.1  # of the largest mean, in the unit that it is told in
 
 
 def energy_per_experiment(data: FigureData, width: int) -> Figure | Refused:
@@ -18,18 +22,29 @@ def energy_per_experiment(data: FigureData, width: int) -> Figure | Refused:
     found = energy_readings(data)
     if isinstance(found, Refused):
         return found
-    ordered = topmost_first(found)
+    unit, scale = _unit(max(one.value for one in found))
+    ordered = [_scaled(one, scale) for one in topmost_first(found)]
     most, least = ordered[0], ordered[-1]
     about = About(
         stem="energy_per_experiment",
         title="Energy per answer",
-        unit="mean Wh per answer",
+        unit=f"mean {unit} per answer",
         alt=(
-            f"An answer takes from {least.value:.3g} Wh ({cell_name(least.model, least.condition)}) to "
-            f"{most.value:.3g} Wh ({cell_name(most.model, most.condition)})."
+            f"An answer takes from {least.value:.3g} {unit} ({cell_name(least.model, least.condition)}) to "
+            f"{most.value:.3g} {unit} ({cell_name(most.model, most.condition)})."
         ),
     )
     return bar_figure(data, width, ordered, about)
+
+
+def _unit(most_wh: float) -> tuple[str, float]:
+    return next(((name, scale) for name, scale in UNITS if scale * most_wh >= SHOWN_LEAST), UNITS[-1])
+
+
+def _scaled(one: Reading, scale: float) -> Reading:
+    """The reading in another unit; its tip stays in watt-hours."""
+    low, high = (None if end is None else scale * end for end in (one.low, one.high))
+    return replace(one, value=scale * one.value, low=low, high=high)
 
 
 def energy_readings(data: FigureData) -> list[Reading] | Refused:

@@ -1,6 +1,7 @@
 """How well answers stand on their passages, by model size."""
 
 from harness.analysis.refusals import Refused
+from harness.report import wording
 from harness.report.figures.clouds import Cloud, condition_key, first_and_last, sized, too_few_sizes
 from harness.report.figures.figure import Figure, FigureData
 from harness.report.figures.look import look_of
@@ -39,7 +40,7 @@ def groundedness_by_size(data: FigureData, width: int) -> Figure | Refused:
         title="How well answers stand on their passages",
         alt=(
             f"{heading} under {look.condition_names[first.condition]} goes from {whole(first.value)} "
-            f"({first.params_b:g}B) to {whole(last.value)} ({last.params_b:g}B)."
+            f"({wording.size(first.params_b)}) to {whole(last.value)} ({wording.size(last.params_b)})."
         ),
         caption=sentence(
             cloud_words(look, everything),

@@ -1,6 +1,6 @@
 """Every metric by model size: how high it is, and what retrieval adds to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.analysis.crossfit import CrossFit
@@ -36,11 +36,11 @@ def multi_metric_scaling(data: FigureData, width: int) -> Figure | Refused:
         return Refused(reason=_reason(metrics[0]))
     look = look_of(data)
     x = size_axis([size for size in look.sizes_b.values() if size is not None], most=4)
-    names = short_names([one.metric for one in kept], NAME)
+    names = _names(kept)
     # metrics with a gain fill a row each, the others stand two in a row below
     ordered = sorted(kept, key=lambda one: not _gains(one))
     panels = [made for one in ordered for made in _panels(one, names[one.metric], x, grid_width(width, 2))]
-    left_out = [f"{one.metric}: {_reason(one)}" for one in metrics if one not in kept]
+    left_out = [f"{one.metric.rpartition('@')[0] or one.metric}: {_reason(one)}" for one in metrics if one not in kept]
     told = [found for one in kept for kind in ("direct", "retrieval") for _, found in _levels(one, kind)]
     key = [
         Entry(text=text, style=style, dashed=True)
@@ -60,6 +60,14 @@ def multi_metric_scaling(data: FigureData, width: int) -> Figure | Refused:
         spec=sheet(panels, columns=2, key=key_of(key, width)),
         width=width,
     )
+
+
+def _names(kept: Sequence[MetricLines]) -> Mapping[str, str]:
+    """A short name for each metric, with its version only where one metric comes in two."""
+    bare = {one.metric: one.metric.rpartition("@")[0] or one.metric for one in kept}
+    alone = {metric: name for metric, name in bare.items() if list(bare.values()).count(name) == 1}
+    shown = short_names([alone.get(one.metric, one.metric) for one in kept], NAME)
+    return {one.metric: shown[alone.get(one.metric, one.metric)] for one in kept}
 
 
 def _styles() -> tuple[Style, Style]:
@@ -124,7 +132,7 @@ def _upright(found: Interval, *, turned: bool) -> Interval:
 
 
 def _finding(kept: Sequence[MetricLines]) -> str:
-    names = short_names([one.metric for one in kept], NAME)
+    names = _names(kept)
     told = [
         f"{names[one.metric]} {gains[0][1].estimate:+.2g} for the smallest and {gains[-1][1].estimate:+.2g} for the "
         "largest model"

@@ -48,7 +48,8 @@ def reliability(data: FigureData, width: int) -> Figure | Refused:
             n_words((one.gap.n for one in found), "answer", "per panel"),
             f"Up to {BINS} bins of equal mass. Bars: 95 % intervals of each bin (Wilson, clustered where questions "
             "share clusters).",
-            "Below the diagonal: more confident than right. ECE: plug-in, L1, over the same bins.",
+            "Up: right answers in percent. Below the diagonal: more confident than right.",
+            "ECE: plug-in, L1, over the same bins.",
             name_words(look, [one.model for one in found]),
         ),
         spec=_spec(data, look, found, width),

@@ -5,6 +5,7 @@ All are the same bytes each time, but for a PDF with names in scripts that need 
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from harness.analysis.extras import require
@@ -14,6 +15,7 @@ from harness.report.figures.svg import page_svg
 from harness.report.figures.theme import Theme
 
 GRAMMAR = "6.4"  # of the specifications; a renderer holds several
+DRAWN_MOST = 64  # above the number of figures, laid out wide and narrow
 SCALE = 2.0  # pixels of a PNG per pixel of the figure
 # the renderer writes fonts, and the names of resources, in an order that differs from run to run
 BOLD = re.compile(r'(<[^<>]*) font-weight="bold"')
@@ -27,10 +29,15 @@ def svg(figure: Figure, theme: Theme = "light") -> str:
         MissingExtra: vl-convert is not installed.
     """
     require("vl_convert")
+    return page_svg(_drawn(figure), figure, theme)
+
+
+@lru_cache(maxsize=DRAWN_MOST)  # a figure's files and its place in the page are one drawing
+def _drawn(figure: Figure) -> str:
     import vl_convert
 
-    drawn = vl_convert.vegalite_to_svg(figure.spec, vl_version=GRAMMAR)
-    return page_svg(drawn, figure, theme)
+    drawn: str = vl_convert.vegalite_to_svg(figure.spec, vl_version=GRAMMAR)
+    return drawn
 
 
 def png(figure: Figure, theme: Theme = "light") -> bytes:

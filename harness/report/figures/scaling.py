@@ -9,6 +9,7 @@ from harness.analysis.intervals import Interval
 from harness.analysis.refusals import Refused
 from harness.analysis.searched import ModelUplift
 from harness.analysis.whole import ShareAnalysis
+from harness.report import wording
 from harness.report.figures.axes import moved, pixel, share_axis, size_axis
 from harness.report.figures.figure import ROOMY, Figure, FigureData, Spec
 from harness.report.figures.labels import Box, spread
@@ -184,7 +185,7 @@ def _dots(frame: Frame, look: Look, curve: Curve, shift: float) -> list[Dot]:
             moved(frame.x, one.params_b or 1.0, shift, frame.width),
             found,
             look.by_family[one.model] if curve.by_family else curve.style,
-            share_tip(f"{cell_name(one.model, curve.name)}, {one.params_b:g}B", found),
+            share_tip(f"{cell_name(one.model, curve.name)}, {wording.size(one.params_b)}", found),
         )
         for one, found in curve.points
     ]
@@ -249,12 +250,14 @@ def _finding(look: Look, curves: Sequence[Curve]) -> str:
     parts = []
     for curve in curves:
         (first, low), (last, high) = curve.points[0], curve.points[-1]
-        span = f"{whole(low.estimate)} ({first.params_b:g}B) to {whole(high.estimate)} ({last.params_b:g}B)"
-        parts.append(f"{curve.name} goes from {span}")
-    told = f"Share of right answers by model size: {', '.join(parts)}"
+        told = [
+            f"{whole(found.estimate)} ({wording.size(one.params_b)})" for one, found in ((first, low), (last, high))
+        ]
+        parts.append(f"{curve.name} goes from {' to '.join(told)}")
+    goes = f"Share of right answers by model size: {', '.join(parts)}"
     pairs = [(one.best_uplift, one.model) for one, _ in curves[-1].points] if len(curves) > 1 else []
     gains = {model: found.estimate for found, model in pairs if isinstance(found, Interval)}
     if not gains:
-        return f"{told}."
+        return f"{goes}."
     most = max(gains, key=lambda model: gains[model])
-    return f"{told}; retrieval adds most to {look.names[most]}, {signed(gains[most])} points."
+    return f"{goes}; retrieval adds most to {look.names[most]}, {signed(gains[most])} points."

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from harness.analysis.arms import Arm
 from harness.analysis.latency import Latency
 from harness.analysis.refusals import Refused
+from harness.report import wording
 from harness.report.figures.axes import log_axis, share_axis, size_axis
 from harness.report.figures.clouds import (
     Cloud,
@@ -80,7 +81,8 @@ def size_vs_scores(data: FigureData, width: int) -> Figure | Refused:
         title="The parts of the score by model size",
         alt=(
             f"Scores by model size in {len(kept)} parts: overall, {look.condition_names[first.condition]} goes from "
-            f"{whole(first.value)} ({first.params_b:g}B) to {whole(last.value)} ({last.params_b:g}B)."
+            f"{whole(first.value)} ({wording.size(first.params_b)}) to {whole(last.value)} "
+            f"({wording.size(last.params_b)})."
         ),
         caption=sentence(cloud_words(look, everything), BESIDE if len(key) > 1 else "", reasons(dict(parts))),
         spec=cloud_sheet(look, kept, Cloud(named=(), unit="%"), width, key),
@@ -212,8 +214,9 @@ def _median(latency: Latency, cell: tuple[Arm, int] | None) -> Reading | None:
 def _span(look: Look, shown: Sequence[Reading], about: About) -> str:
     first, last = first_and_last(shown)
     return (
-        f"{about.title}: {look.condition_names[first.condition]} goes from {first.value:.3g} ({first.params_b:g}B) "
-        f"to {last.value:.3g} ({last.params_b:g}B), {about.unit.partition(',')[0]}."
+        f"{about.title}: {look.condition_names[first.condition]} goes from {first.value:.3g} "
+        f"({wording.size(first.params_b)}) to {last.value:.3g} ({wording.size(last.params_b)}), "
+        f"{about.unit.partition(',')[0]}."
     )
 
 
@@ -222,5 +225,6 @@ def _rise(parts: Parts) -> str:
     for name, found in parts.items():
         first, last = first_and_last(found)
         told.append(f"{name} from {whole(first.value)} to {whole(last.value)}")
-    ends = [size for found in parts.values() for size in sizes_of(found)]
-    return f"From {min(ends):g}B to {max(ends):g}B parameters, right answers go, with {', '.join(told)}."
+    sizes = [size for found in parts.values() for size in sizes_of(found)]
+    span = f"{wording.size(min(sizes))} to {wording.size(max(sizes))}"
+    return f"From {span} parameters, right answers go, with {', '.join(told)}."

@@ -11,6 +11,7 @@ from harness.analysis.refusals import Refused, needs
 from harness.analysis.searched import ModelUplift
 from harness.analysis.uplift_line import UpliftLine
 from harness.analysis.whole import ShareAnalysis
+from harness.report import wording
 from harness.report.figures.axes import Axis, moved, points_axis, size_axis
 from harness.report.figures.figure import ROOMY, Figure, FigureData, Spec
 from harness.report.figures.labels import Box
@@ -203,7 +204,8 @@ def _slope_words(one: Series) -> str:
 
 def _finding(look: Look, best: Sequence[Found]) -> str:
     (most, gain), (largest, last) = max(best, key=lambda pair: pair[1].estimate), best[-1]
-    told = f"Retrieval adds most to {look.names[most.model]} ({most.params_b:g}B), {signed(gain.estimate)} points"
+    names = [f"{look.names[one.model]} ({wording.size(one.params_b)})" for one in (most, largest)]
+    told = f"Retrieval adds most to {names[0]}, {signed(gain.estimate)} points"
     if largest is most:
         return f"{told}, the largest model."
-    return f"{told}, and {signed(last.estimate)} to the largest, {look.names[largest.model]} ({largest.params_b:g}B)."
+    return f"{told}, and {signed(last.estimate)} to the largest, {names[1]}."

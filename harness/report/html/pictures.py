@@ -11,6 +11,8 @@ from harness.errors import HarnessError
 DROPPED = {"script", "foreignObject", "style", "metadata", "iframe", "animate", "set", "handler", "a"}
 REFERENCE = re.compile(r"url\(\s*['\"]?#([^)'\"]+)['\"]?\s*\)")
 FOREIGN = re.compile(r"url\(\s*['\"]?(?!#)", re.IGNORECASE)
+WIDTH = re.compile(r"\S+\s+\S+\s+(\d+(?:\.\d+)?)\s")
+ENLARGED = 1.2  # text of 12 pixels is then about as large as that of captions
 HASH_CHARACTERS = 10
 
 
@@ -54,6 +56,7 @@ def inlined(stem: str, svg: str, alt: str) -> Inlined:
         element.tag = _local(element.tag)
         _clean(element, stem, rules)
     _name(root, alt)
+    _bound(root, rules)
     return Inlined(svg=ET.tostring(root, encoding="unicode", short_empty_elements=False), rules=rules)
 
 
@@ -101,6 +104,13 @@ def _name(root: "ET.Element[str]", alt: str) -> None:
         root.attrib.pop(name, None)
     root.set("role", "img")
     root.set("aria-label", alt)
+
+
+def _bound(root: "ET.Element[str]", rules: dict[str, str]) -> None:
+    """Text has about the same size in all figures: a small one is not drawn as wide as the page."""
+    width = WIDTH.match(root.get("viewBox", ""))
+    if width is not None and "data-look" not in root.attrib:
+        root.set("data-look", _look(f"max-width:{ENLARGED * float(width[1]):g}px", rules))
 
 
 def _local(name: str) -> str:

@@ -17,6 +17,7 @@ from harness.report.figures.axes import (
     size_axis,
     value_axis,
 )
+from harness.report.wording import size
 
 SIZES = st.lists(st.floats(1e-3, 2e3), min_size=1, max_size=20)
 SHARES = st.lists(st.floats(0, 1), min_size=1, max_size=20)
@@ -87,3 +88,18 @@ def test_an_upright_axis_counts_from_the_top() -> None:
 
 def test_rows_are_pixels_from_the_top() -> None:
     assert pixel(rows_axis(200), 30, 200, up=True) == pytest.approx(30)
+
+
+@pytest.mark.parametrize("size_b", [2.7e-5, 1e-4, 9.99e-4, 1e-3, 0.135, 0.5, 1.0, 7.0, 405.0, 1000.0, 1800.0])
+def test_a_tick_of_sizes_reads_as_the_size_does_in_tables(size_b: float) -> None:
+    vl_convert = pytest.importorskip("vl_convert")
+    label = size_axis([size_b]).label
+    drawn = vl_convert.vegalite_to_svg(
+        {
+            "data": {"values": [{"value": size_b}]},
+            "transform": [{"calculate": label, "as": "told"}],
+            "mark": "text",
+            "encoding": {"text": {"field": "told", "type": "nominal"}},
+        }
+    )
+    assert f">{size(size_b)}<" in drawn

@@ -18,6 +18,7 @@ from harness.report.figures.clouds import Reading, model_sizes, rail
 from harness.report.figures.effects import contrast_name
 from harness.report.figures.figure import NARROW, WIDE, Figure, FigureData
 from harness.report.figures.marks import Dot, dots
+from harness.report.figures.metrics import _names as metric_names
 from harness.report.figures.metrics import _upright as upright
 from harness.report.figures.panel import Frame, labelled
 from harness.report.figures.sheet import Entry, key_of
@@ -171,6 +172,23 @@ def test_cells_that_cost_nothing_are_told() -> None:
     none = replace(run, summary=replace(run.summary, cells=cells))
     for stem in ("cost_vs_performance", "cost_vs_score", "size_vs_cost", "size_score_cost_bubble"):
         assert draw(stem, none) == Refused(reason="every value is 0" if stem == "size_vs_cost" else "every cost is 0")
+
+
+@pytest.mark.parametrize(("factor", "unit"), [(1e3, "Wh"), (1.0, "mWh"), (1e-3, "µWh"), (1e-7, "µWh")])
+def test_energy_is_told_in_the_unit_that_fits(factor: float, unit: str) -> None:
+    run = priced(2, ("direct", "rag"), 20)
+    spent = run.tables.cases["energy_wh"] / run.tables.cases["energy_wh"].max() * 1e-2 * factor
+    tables = replace(run.tables, cases=run.tables.cases.assign(energy_wh=spent))
+    figure = draw("energy_per_experiment", replace(run, tables=tables))
+    assert isinstance(figure, Figure)
+    assert re.findall(r"[\d.] (\S*Wh)\b", figure.alt) == [unit, unit]
+
+
+def test_a_metric_has_its_version_only_beside_another_of_its_name() -> None:
+    lines = made_up(3, ("direct", "rag"), 40).analysis.metrics
+    one = next(line for line in lines if line.metric == "f1@1")
+    assert list(metric_names([one]).values()) == ["f1"]
+    assert list(metric_names([one, replace(one, metric="f1@2")]).values()) == ["f1@1", "f1@2"]
 
 
 def test_energy_without_values_is_refused() -> None:
@@ -392,7 +410,7 @@ def gains_by(data: FigureData, gains: dict[str, float]) -> FigureData:
 @pytest.mark.parametrize(
     ("gains", "told"),
     [
-        ({"smollm2-135m": 0.1, "smollm2-360m": 0.2}, r"smollm2-360m \(0.36B\), \+20.0 points, the largest model\."),
+        ({"smollm2-135m": 0.1, "smollm2-360m": 0.2}, r"smollm2-360m \(360M\), \+20.0 points, the largest model\."),
         ({"smollm2-135m": 0.2, "smollm2-360m": 0.1}, r"\+20.0 points, and \+10.0 to the largest, smollm2-360m"),
     ],
 )

@@ -172,8 +172,8 @@ def test_there_is_one_of_each_landmark(html: str, landmark: str) -> None:
     assert len(elements(html, landmark)) == 1
 
 
-def test_the_key_figure_follows_the_verdicts(html: str) -> None:
-    places = [html.index(mark) for mark in ('id="verdicts"', 'id="figure-key_figure"', 'id="flags"', 'id="wide"')]
+def test_the_key_figure_stands_beside_the_verdicts_and_flags(html: str) -> None:
+    places = [html.index(mark) for mark in ('id="verdicts"', 'id="flags"', 'id="figure-key_figure"', 'id="wide"')]
     assert places == sorted(places)
 
 
@@ -205,6 +205,12 @@ def test_a_figure_without_a_caption_shows_its_alt_text() -> None:
 def test_the_first_section_opens_where_none_is_marked() -> None:
     opening = one_section(lines=("second",)).partition('<div class="opening">')[2].partition("\n</div>\n</div>\n")[0]
     assert ('id="first"' in opening, 'id="second"' in opening) == (True, False)
+
+
+def test_compatible_tables_are_folded_and_named_without_their_fault() -> None:
+    table = Table(columns=("model", "x"), rows=(("a", "1"),), caption="Compatible: x. Its fault: y.", compatible=True)
+    found = one_section(table=table)
+    assert "<summary>Compatible: x (1 rows)</summary>" in found
 
 
 def test_many_lines_are_folded() -> None:

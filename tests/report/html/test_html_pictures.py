@@ -39,8 +39,18 @@ def test_ids_and_references_are_led_by_the_stem() -> None:
 
 def test_a_style_becomes_a_rule() -> None:
     found = inlined("stem", f'{START}<text style="white-space:pre">a</text></svg>', "It rises.")
-    (mark,) = found.rules
-    assert (found.rules[mark], f'data-look="{mark}"' in found.svg) == ("white-space:pre", True)
+    marks = [mark for mark, look in found.rules.items() if look == "white-space:pre"]
+    assert [f'data-look="{mark}"' in found.svg for mark in marks] == [True]
+
+
+@pytest.mark.parametrize(("view", "bound"), [("0 0 490 483", "588px"), ("0 0 100.5 20", "120.6px")])
+def test_a_small_picture_is_not_drawn_as_wide_as_the_page(view: str, bound: str) -> None:
+    found = inlined("stem", f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{view}"></svg>', "It rises.")
+    assert list(found.rules.values()) == [f"max-width:{bound}"]
+
+
+def test_a_picture_without_a_size_has_no_bound() -> None:
+    assert inlined("stem", '<svg xmlns="http://www.w3.org/2000/svg"></svg>', "It rises.").rules == {}
 
 
 def test_a_rule_cannot_end_the_style_element() -> None:
