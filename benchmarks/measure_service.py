@@ -1,16 +1,21 @@
 """The openai provider against a local server of known latency and capacity: how near to the ideal rate, what is lost.
 
-`rate`: questions answered per second over the ideal capacity / latency, the whole call included. `faults`: the same
-server behind a proxy that breaks a share of the requests; every question must be settled, once, with its own answer.
-The server is a process of its own, and shares the processor with the provider: `cpu_ms_per_request` and `busy_share`
-say when the processor, and not the service, was the limit.
+`rate`: questions answered per second over the ideal capacity / latency, the whole call included. `bare`: the same
+requests through the official client with no more around it than a semaphore, by its own method for a chat (`create`)
+and by the plain post beneath it (`post`), in turn with the rounds; `of_reachable` is the provider's rate over the
+smaller of the ideal one and that of `create`. `faults`: the same server behind a proxy that breaks a share of the
+requests; every question must be settled, once, with its own answer. The server is a process of its own, on a core of
+its own where there are two: `cpu_ms_per_request` and `busy_share` say when the processor, and not the service, was the
+limit.
 
-Run: python benchmarks/measure_service.py [--questions 1000] [--rounds 3] [--json FILE]
+Run: python benchmarks/measure_service.py [--questions 1000] [--rounds 3] [--latency-s 0.05] [--json FILE]
 """
 
 import argparse
+import asyncio
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -19,13 +24,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
+from harness.prompts.render import messages
 from harness.providers.remote_source import RemoteSource
 from harness.records import Answer, Decoding, ModelSpec, Prompt, Runtime, Template
 
 SERVER = Path(__file__).with_name("service_faults.py")
-LATENCY_S = 0.05
 CAPACITY = 64
 FAULT_SHARE = 0.2
 TEMPLATE = Template(
@@ -39,10 +45,12 @@ TEMPLATE = Template(
 
 
 @contextmanager
-def server(*options: str) -> Iterator[int]:
-    """The made-up server in a process of its own; its port."""
+def server(latency_s: float, *options: str) -> Iterator[int]:
+    """The made-up server in a process of its own, on the last core; its port."""
+    cores = sorted(os.sched_getaffinity(0))
+    place = ["taskset", "-c", str(cores[-1])] if len(cores) > 1 and shutil.which("taskset") else []
     process = subprocess.Popen(
-        [sys.executable, str(SERVER), "--latency-s", str(LATENCY_S), "--capacity", str(CAPACITY), *options],
+        [*place, sys.executable, str(SERVER), "--latency-s", str(latency_s), "--capacity", str(CAPACITY), *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -65,7 +73,7 @@ def ask(port: int, questions: int, **options: object) -> tuple[list[Answer], flo
         options={"base_url": f"http://127.0.0.1:{port}/v1", "max_concurrent": CAPACITY, **options},
     )
     provider = RemoteSource(model, Runtime()).load()
-    prompts = [Prompt(template=TEMPLATE, question=f"{'What is told here? ' * 40}q{n}") for n in range(questions)]
+    prompts = [prompt_of(number) for number in range(questions)]
     list(provider.generate(prompts[:2], Decoding()))
     began, used = time.perf_counter(), time.process_time()
     answers = list(provider.generate(prompts, Decoding()))
@@ -74,23 +82,65 @@ def ask(port: int, questions: int, **options: object) -> tuple[list[Answer], flo
     return found
 
 
-def rate(questions: int) -> Mapping[str, float]:
-    """One round without faults."""
-    with server() as port:
+def rate(questions: int, latency_s: float) -> Mapping[str, float]:
+    """One round without faults, and beside it one of the bare client in each of two ways."""
+    with server(latency_s) as port:
         answers, seconds, cpu_s = ask(port, questions)
+        bare = {f"bare_{way}_per_s": asyncio.run(ask_bare(port, questions, way)) for way in ("create", "post")}
     assert [answer.text for answer in answers] == [f"q{n}" for n in range(questions)]
-    ideal_s = questions * LATENCY_S / CAPACITY
+    ideal = CAPACITY / latency_s
     return {
         "seconds": seconds,
-        "of_ideal": ideal_s / seconds,
+        "per_s": questions / seconds,
+        "of_ideal": questions / seconds / ideal,
+        **bare,
+        "of_reachable": questions / seconds / min(ideal, bare["bare_create_per_s"]),
         "cpu_ms_per_request": 1000 * cpu_s / questions,
         "busy_share": cpu_s / seconds,
     }
 
 
-def faults(questions: int) -> Mapping[str, object]:
+async def ask_bare(port: int, questions: int, way: str) -> float:
+    """How many requests per second the official client alone manages."""
+    import openai
+
+    client = openai.AsyncOpenAI(
+        api_key="none",
+        base_url=f"http://127.0.0.1:{port}/v1",
+        max_retries=0,
+        http_client=openai.DefaultAioHttpClient(),
+    )
+    free = asyncio.Semaphore(CAPACITY)
+    bodies = [body_of(n) for n in range(questions)]
+
+    async def one(body: dict[str, Any]) -> None:
+        async with free:
+            if way == "create":
+                await client.chat.completions.create(**body)
+            else:
+                await client.post("/chat/completions", cast_to=object, body=body)
+
+    await asyncio.gather(*map(one, bodies[:2]))
+    began = time.perf_counter()
+    await asyncio.gather(*map(one, bodies))
+    seconds = time.perf_counter() - began
+    await client.close()
+    return questions / seconds
+
+
+def body_of(number: int) -> dict[str, Any]:
+    """The request that the provider makes of a question."""
+    turns = [{"role": turn.role, "content": turn.content} for turn in messages(prompt_of(number))]
+    return {"model": "made-up", "messages": turns, "max_tokens": Decoding().max_new_tokens, "temperature": 0.0}
+
+
+def prompt_of(number: int) -> Prompt:
+    return Prompt(template=TEMPLATE, question=f"{'What is told here? ' * 40}q{number}")
+
+
+def faults(questions: int, latency_s: float) -> Mapping[str, object]:
     """One round with faults: what was lost, doubled, or given to the wrong question."""
-    with server("--fault-share", str(FAULT_SHARE)) as port:
+    with server(latency_s, "--fault-share", str(FAULT_SHARE)) as port:
         answers, seconds, _ = ask(port, questions, timeout_s=2.0)
         with urlopen(f"http://127.0.0.1:{port}/stats") as told:
             asked: Mapping[str, int] = json.loads(told.read())["asked"]
@@ -116,18 +166,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--latency-s", type=float, default=0.05)
     parser.add_argument("--json", type=Path)
     told = parser.parse_args()
-    rounds = [rate(told.questions) for _ in range(told.rounds)]
+    rounds = [rate(told.questions, told.latency_s) for _ in range(told.rounds)]
     document = {
         "questions": told.questions,
-        "latency_s": LATENCY_S,
+        "latency_s": told.latency_s,
         "capacity": CAPACITY,
         "cores": len(os.sched_getaffinity(0)),
         "load": os.getloadavg(),
         "rate": summary(rounds),
         "rounds": rounds,
-        "faults": {"share": FAULT_SHARE, **faults(told.questions)},
+        "faults": {"share": FAULT_SHARE, **faults(told.questions, told.latency_s)},
     }
     text = json.dumps(document, indent=2)
     if told.json is not None:

@@ -219,7 +219,7 @@ def arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def outside(prompts: Sequence[Prompt], count: int) -> tuple[Rounds, Rounds]:
+def outside(prompts: Sequence[Prompt], count: int) -> tuple[dict[str, list[float]], Rounds]:
     """Seconds of whole runs, and of their answering alone."""
     answering: dict[str, list[float]] = {}
 

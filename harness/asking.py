@@ -9,6 +9,7 @@ from harness.errors import HarnessError
 from harness.flights import Flights
 from harness.loaded import Loaded
 from harness.planning import Planned, Sources
+from harness.providers.arriving import Arriving
 from harness.providers.base import Provider
 from harness.records import Answer, Cell
 from harness.study import Study
@@ -98,6 +99,9 @@ class Asker:
         except HarnessError as error:
             yield list(batch), [failed(str(error))] * len(batch)
             return
+        if isinstance(provider, Arriving):
+            yield from self._as_they_come(provider, batch)
+            return
         waiting = self._pieces(batch)
         while waiting:
             piece = waiting.pop(0)
@@ -112,6 +116,20 @@ class Asker:
                 waiting = [half for half in (left[:middle], left[middle:]) if half] + waiting
             yield piece[: len(answers)], answers
 
+    def _as_they_come(
+        self, provider: Arriving, batch: Sequence[Planned]
+    ) -> Iterator[tuple[list[Planned], list[Answer]]]:
+        """Each part of the answers when it is there; no memory of this machine bounds such a batch."""
+        left, reason = dict(enumerate(batch)), NO_ANSWER
+        try:
+            with self._in_flight([plan.key for plan in batch], batch[0].case.cell):
+                for part in provider.arriving([plan.prompt for plan in batch], self._study.decoding):
+                    yield [left.pop(place) for place, _ in part], [answer for _, answer in part]
+        except Exception as error:  # noqa: BLE001 - whatever a service's client raises is told and counted
+            reason = _reason(error)
+        if left:
+            yield list(left.values()), [failed(reason)] * len(left)
+
     def ask_alone(self, plan: Planned) -> Answer:
         """The answer to one prompt by itself, that is not to be kept as the question's own."""
         try:
@@ -125,18 +143,35 @@ class Asker:
         return answers[0] if answers else failed(NO_ANSWER)
 
     def losses(self, batch: Sequence[Planned]) -> list[float | None]:
-        """The loss of each prompt's reference.
+        """The loss of each prompt's reference; a batch that does not fit the memory goes on in halves.
 
         Raises:
             HarnessError: the model could not be loaded, or could not measure them.
         """
         provider = self.provider(batch[0].case.cell)
+        self._refuse_deadly([f"loss:{plan.key}" for plan in batch])
+        found: list[float | None] = []
+        waiting = self._pieces(batch)
+        while waiting:
+            piece = waiting.pop(0)
+            measured = self._losses_that_fit(provider, piece)
+            if measured is None:
+                half = (len(piece) + 1) // 2
+                self._rows[batch[0].case.cell.label] = half
+                waiting = [piece[:half], piece[half:], *waiting]
+            else:
+                found += measured
+        return found
+
+    def _losses_that_fit(self, provider: Provider, batch: Sequence[Planned]) -> list[float | None] | None:
+        """None where the memory ran out and there is something to halve."""
         keys = [f"loss:{plan.key}" for plan in batch]
-        self._refuse_deadly(keys)
         try:
             with self._in_flight(keys, batch[0].case.cell):
                 found = list(provider.reference_nll([plan.prompt for plan in batch]))
         except Exception as error:
+            if _is_out_of_memory(error) and len(batch) > 1:
+                return None
             raise HarnessError(_reason(error)) from error
         self._flights.end(keys)
         return found

@@ -13,13 +13,17 @@ from typing import Annotated
 import typer
 
 from harness import cli_runs
-from harness.cli_shared import AsJson, print_json, print_table, this_project
+from harness.cli_shared import AsJson, ModelNames, StudyName, print_json, print_table, this_project
 from harness.errors import HarnessError, StudyError
 from harness.options import DEFAULT_CASES
 from harness.secrets import clean_message
 
 USAGE_ERROR = 4
 CELL_WIDTH = 30
+PROBE_HELP = (
+    "Say of each model of the study whether it can run here and now, and why not: weights, memory, packages, key. A "
+    "service is asked for its list of models, and no question. Ends with 1 when one cannot run."
+)
 # what all mistakes on the command line are to typer, which gives the class no name of its own
 CommandLineError: type[typer.BadParameter] = typer.BadParameter.__mro__[2]
 
@@ -59,7 +63,10 @@ def _refuse(text: str) -> None:
 @app.command()
 def models(
     compare: Annotated[tuple[str, str] | None, typer.Option("--compare", help="Two models, side by side.")] = None,
+    study: StudyName = None,
+    model: ModelNames = None,
     *,
+    probe: Annotated[bool, typer.Option("--probe", help=PROBE_HELP)] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the models that have a name. Example: harness models --compare qwen7b mistral7b."""
@@ -67,8 +74,15 @@ def models(
     from harness.registry.recommend import compare as compare_models
     from harness.registry.recommend import model_row
 
+    if probe:
+        if compare is not None:
+            raise StudyError("--probe looks at the study's models and --compare at two others: leave one of them out")
+        cli_runs.probe(study, model, as_json=as_json)
+        return
+    if study is not None or model:
+        raise StudyError("--study and --model say which models to probe: add --probe, or leave them out")
     catalog = load_catalog(this_project().models)
-    rows = [model_row(model) for model in catalog.models] if compare is None else compare_models(catalog, compare)
+    rows = [model_row(each) for each in catalog.models] if compare is None else compare_models(catalog, compare)
     if as_json:
         print_json([asdict(row) for row in rows])
     elif compare is None:
@@ -166,10 +180,11 @@ def check(
 
 @app.command()
 def init(folder: Annotated[Path, typer.Argument(help="Where to write them.")] = Path("benchmarks")) -> None:
-    """Write a study file and the test file over it, to be changed. Example: harness init."""
+    """Write a study file and the test files over it, to be changed. Example: harness init."""
     texts = {
         folder / "study.toml": files("harness.studies").joinpath("embedded.toml").read_text(encoding="utf-8"),
         folder / "test_answers.py": files("harness.studies").joinpath("test_answers.txt").read_text(encoding="utf-8"),
+        folder / "test_claims.py": files("harness.studies").joinpath("test_claims.txt").read_text(encoding="utf-8"),
     }
     for path in texts:
         if path.exists():

@@ -1,6 +1,7 @@
 """The commands of `harness` about what was answered: scores, reports, figures, audits and comparisons."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,13 +43,46 @@ def _settings(
     )
 
 
-def rescore(study: StudyName = None, store: StoreFile = None, model: ModelNames = None) -> None:
+def probe(study: str | None, model: list[str] | None, *, as_json: bool) -> None:
+    """Say of each model of the study, in each of its precisions and with each adapter, whether it can run here and now.
+
+    Raises:
+        Exit: with 1, when one cannot.
+    """
+    from harness.planning import runtime_of
+    from harness.providers.probe import probe as look
+    from harness.session import Session
+
+    session = Session(_settings(study, None, model))
+    wanted = {(cell.model.name, runtime_of(session.study, cell)): cell.model for cell in session.study.cells}
+    found = [(look(spec, runtime, session.hardware), runtime) for (_, runtime), spec in wanted.items()]
+    rows = [
+        {**asdict(each), "quantisation": runtime.quantisation, "adapter": runtime.adapter, "ready": each.is_ready}
+        for each, runtime in found
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        names = ("model", "provider", "quantisation", "adapter")
+        lines = [[*(str(row[name] or "-") for name in names), str(row["reason"] or "ready")] for row in rows]
+        print_table(["model", "provider", "precision", "adapter", "here and now"], lines)
+    if not all(each.is_ready for each, _ in found):
+        raise typer.Exit(1)
+
+
+def rescore(
+    study: StudyName = None, store: StoreFile = None, model: ModelNames = None, *, as_json: AsJson = False
+) -> None:
     """Compute the scores of stored answers again, without asking a model. Example: harness rescore --study embedded."""
     from harness.session import Session
 
     session = Session(_settings(study, store, model))
     _need_store(session)
-    typer.echo(f"{session.rescore()} stored answers scored")
+    scored = session.rescore()
+    if as_json:
+        print_json({"answers_scored": scored})
+    else:
+        typer.echo(f"{scored} stored answers scored")
 
 
 def _need_store(session: "Session") -> None:
@@ -59,16 +93,21 @@ def _need_store(session: "Session") -> None:
         raise StoreError(f"there is no store {path}: run pytest first, or name the file with --store")
 
 
-def report(
+def report(  # noqa: PLR0913 - typer makes one option of each
     study: StudyName = None,
     store: StoreFile = None,
     model: ModelNames = None,
     report_dir: Annotated[Path | None, typer.Option("--report-dir", help="Folder of the report.")] = None,
     formats: Annotated[str, typer.Option("--format", help="Of html, md and json, with commas.")] = "html,md,json",
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of the verdicts.")] = False,
 ) -> None:
     """Write the report of what is stored, without asking a model. Example: harness report --study embedded."""
     session = _stored_session(study, store, model, report_dir=report_dir)
-    for line in session.write_report(formats=_named(formats)):
+    lines = session.write_report(formats=tuple(dict.fromkeys((*_named(formats), *(("json",) if as_json else ())))))
+    if as_json:
+        lines = [(session.report_folder / "summary.json").read_text(encoding="utf-8").rstrip()]
+    for line in lines:
         typer.echo(line)
 
 

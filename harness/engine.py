@@ -15,12 +15,15 @@ from typing import Protocol
 from harness.asking import NO_ANSWER, Asker, failed
 from harness.batching import batches, estimated_tokens
 from harness.errors import HarnessError, StoreError
-from harness.flights import Flights, bury
+from harness.flights import Flights, Record, bury
 from harness.group import Group
 from harness.loaded import Loaded
 from harness.planning import Planned, Planner, Sources
 from harness.prompts.render import messages
 from harness.providers.base import Provider
+from harness.providers.bill import Bill
+from harness.providers.services import is_remote
+from harness.providers.spending import is_refusal
 from harness.records import Answer, Case, Cell
 from harness.store import Request, ScoreRow, Store, Stored, digest
 from harness.storefile import StoreFile
@@ -76,6 +79,7 @@ class Engine:
         self.sources = Sources(study)
         self.planner = Planner(study, self.sources)
         self.answered = 0
+        self.bill = Bill()
         self.progress: Progress | None = None
         self._older_than, deaths_before = self.rules.since
         self._flights = Flights(store.file, self.rules.owner, after=deaths_before)
@@ -173,7 +177,7 @@ class Engine:
         self._look_up(planned)
         self._measure_losses([plan for plan in planned if self._lacks_loss(plan)])
         missing = {plan.key: plan for plan in planned if not self._is_settled(plan)}
-        known = self._flights.look(list(missing))
+        known = self._records(list(missing.values()))
         suspects = [missing.pop(key) for key, record in known.items() if record.deaths]
         alone_before = [plan for plan in suspects if known[plan.key].was_alone]
         group = Group([*self._batches(list(missing.values())), *([plan] for plan in alone_before)])
@@ -245,7 +249,7 @@ class Engine:
         """
         self._look_up(batch)
         left = [plan for plan in batch if not self._is_settled(plan)]
-        known = self._flights.look([plan.key for plan in left])
+        known = self._records(left)
         free, taken = [], []
         for plan in left:
             record = known.get(plan.key)
@@ -260,6 +264,21 @@ class Engine:
         self._run(free)
         return taken
 
+    def _records(self, plans: Sequence[Planned]) -> dict[str, Record]:
+        """What is known against the questions.
+
+        One to a service ends no process, so that a death beside it says nothing of it, unless the watchdog gave it as
+        its reason.
+        """
+        known = self._flights.look([plan.key for plan in plans])
+        for plan in plans:
+            if plan.key in known and is_remote(plan.case.cell.model.provider):
+                record = known.pop(plan.key)
+                deaths = tuple(death for death in record.deaths if death.reason)
+                if record.taken or deaths:
+                    known[plan.key] = replace(record, deaths=deaths)
+        return known
+
     def _run(self, batch: Sequence[Planned]) -> None:
         for plans, answers in self._asker.ask(batch):
             self._keep(plans, answers)
@@ -272,6 +291,19 @@ class Engine:
         self.rules.last_words(reason)
 
     def _keep(self, batch: Sequence[Planned], answers: Sequence[Answer]) -> None:
+        """Store answers and failures; what a limit of cost kept from being asked is neither."""
+        pairs = list(zip(batch, answers, strict=True))
+        refused = {plan.key: str(answer.error) for plan, answer in pairs if is_refusal(answer.error)}
+        if refused:
+            self._flights.end(list(refused))
+            self._errors.update(refused)
+            self.bill.not_asked += len(refused)
+        asked = [pair for pair in pairs if pair[0].key not in refused]
+        self._store([plan for plan, _ in asked], [answer for _, answer in asked])
+
+    def _store(self, batch: Sequence[Planned], answers: Sequence[Answer]) -> None:
+        if not batch:
+            return
         requests = [self._request(plan) for plan in batch]
         references = [plan.prompt.reference for plan in batch]
         pairs = list(zip(requests, answers, strict=True))
@@ -284,6 +316,7 @@ class Engine:
             elif kept.ours:
                 self._stored[plan.key] = Stored(id=kept.id, answer=answer, loss_known=True)
                 self.answered += 1
+                self.bill.add(plan.case.cell.model, answer)
             else:
                 others.append(plan)
         self._look_up(others)

@@ -9,6 +9,7 @@ import pytest
 
 from harness.errors import HarnessError, StoreError
 from harness.options import OUTCOME, USER_VERSION
+from harness.providers.spending import is_refusal
 from harness.records import Answer, Case, Decoding, ModelSpec, Prompt, Score, Template
 from harness.secrets import clean_message
 
@@ -176,6 +177,8 @@ class CaseFixtures:
         """The stored or new answer to the case; a model that fails is an error of the case, with the reason."""
         with _told(self._running):
             found = self._session.engine.answer(case)
+        if is_refusal(found.error):
+            pytest.skip(shown(str(found.error)))
         if found.error is not None:
             self._running.user_properties.append((OUTCOME, "error"))
             pytest.fail(f"no answer: {shown(found.error)}", pytrace=False)

@@ -57,6 +57,8 @@ OPTIONS = (
     Option(name="answer-timeout", metavar="S", help="end a worker that takes longer than S seconds for a question"),
     Option(name="flip-check", metavar="K", help="ask K prompts of each cell again by themselves, and report flips"),
     Option(name="share-gpu", help="let several workers use one GPU"),
+    Option(name="max-cost-usd", metavar="X", help="ask services no question that may bring the run's cost above X"),
+    Option(name="batch-api", help="ask services through their batch APIs: cheaper, and answered within a day"),
     Option(name="rerun", help="answer again what is stored already; older answers are kept"),
     Option(name="download", help="let a model's weights be downloaded; without it nothing is"),
     Option(name="run-name", metavar="NAME", help="folder of the report under reports/, default the study's name"),
@@ -102,6 +104,8 @@ class Settings:
     margin: str | None = None
     gate_metric: str | None = None
     strict_claims: bool = False
+    max_cost_usd: float | None = None
+    batch_api: bool = False
 
 
 def read_project(root: Path) -> Project:
@@ -232,6 +236,8 @@ def read_settings(config: pytest.Config, project: Project) -> Settings:
         margin=_text(values["margin"]),
         gate_metric=_text(values["gate-metric"]),
         strict_claims=bool(values["strict-claims"]),
+        max_cost_usd=_dollars("max-cost-usd", values["max-cost-usd"]),
+        batch_api=bool(values["batch-api"]),
     )
 
 
@@ -290,6 +296,18 @@ def _seconds(name: str, value: object) -> float | None:
     if not 0 < seconds <= threading.TIMEOUT_MAX:
         raise StudyError(f"--{name} {value!r} is no number of seconds above 0: give --{name} 60, or leave it out")
     return seconds
+
+
+def _dollars(name: str, value: object) -> float | None:
+    if value is None or value == "":
+        return None
+    try:
+        dollars = float(str(value))
+    except ValueError:
+        dollars = math.nan
+    if not 0 < dollars < math.inf:
+        raise StudyError(f"--{name} {value!r} is no number of dollars above 0: give --{name} 2.50, or leave it out")
+    return dollars
 
 
 def _run_name(name: str | None) -> str | None:

@@ -22,11 +22,8 @@ SPEAKER = pytest.StashKey[Callable[[str], None]]()
 WRITTEN = pytest.StashKey[list[str]]()
 COMPARED = pytest.StashKey[list[str]]()
 SCHEDULER = pytest.StashKey[Any]()
-ANSWERED = "harness_answered"
-SHARERS = "harness_sharers"
-MEMORY = "harness_memory_gb"
-OWNER = "harness_owner"
-SINCE = "harness_since"
+ANSWERED, BILL, NO_BILL = "harness_answered", "harness_bill", (0.0, 0, 0, 0)
+SHARERS, MEMORY, OWNER, SINCE = "harness_sharers", "harness_memory_gb", "harness_owner", "harness_since"
 RESTARTS_LEAST = 16
 OWN_FIXTURES = {"harness.fixtures", "harness.claim_fixtures"}
 BROKEN_OFF = {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR}
@@ -261,7 +258,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     _finish(session, run)
     _gate(session, run)
     if hasattr(config, "workeroutput"):
-        config.workeroutput[ANSWERED] = run.answered
+        config.workeroutput |= {ANSWERED: run.answered, BILL: run.bill.told()}
     if session.exitstatus == pytest.ExitCode.OK and SCHEDULER in config.stash and config.stash[SCHEDULER].has_pending:
         # xdist's own status is 0 when no worker is left to run the rest
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -323,7 +320,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     run = _known_session(config)
     if run is not None and not config.option.collectonly and not _only_lists(config):
         bound = "at least " if run.uncounted else ""
-        terminalreporter.line(f"answers: {bound}{run.answered} generated in this run")
+        for line in (f"answers: {bound}{run.answered} generated in this run", *run.bill_lines()):
+            terminalreporter.line(line)
     unparsed = terminalreporter.stats.get("unparsed", [])
     if unparsed:
         terminalreporter.section("unparsed answers")
@@ -344,6 +342,7 @@ def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - xdist has no publi
         told = getattr(node, "workeroutput", {})
         run.answered += told.get(ANSWERED, 0)
         run.uncounted = run.uncounted or ANSWERED not in told
+        run.bill.add_told(told.get(BILL, NO_BILL))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,8 @@ def test_alone_it_shows_its_help(harness):
         (("modls",), "No such command 'modls'"),
         (("check",), "Missing argument"),
         (("models", "--compare", "qwen7b"), "--compare"),
+        (("models", "--compare", "qwen7b", "phi3_mini", "--probe"), "leave one of them out"),
+        (("models", "--study", "planted"), "add --probe"),
         (("models", "--compare", "qwen7b", "qwen8b"), "unknown model 'qwen8b'"),
         (("hardware", "local_409"), "did you mean 'local_4090'?"),
         (("fetch", "nobody"), "unknown model 'nobody'"),
@@ -108,6 +111,28 @@ def test_models_are_listed(harness):
     assert "qwen2.5-7b" in harness("models")[1]
 
 
+def test_a_probe_lists_the_studys_models_and_why_they_cannot_run(harness, monkeypatch):
+    from harness.providers import probe
+
+    made = probe.probe
+    monkeypatch.setattr(
+        probe,
+        "probe",
+        lambda model, *rest: replace(made(model, *rest), reason="no luck" if "3b" in model.name else None),
+    )
+    code, out, _ = harness("models", "--probe", "--study", "planted", "--model", "planted-1.5b,planted-3b")
+    assert code == 1
+    assert [line.split()[0] for line in out.splitlines()] == ["model", "planted-1.5b", "planted-3b"]
+    assert [line.endswith("no luck") for line in out.splitlines()] == [False, False, True]
+
+
+def test_a_probe_of_models_that_can_all_run_ends_well(harness):
+    code, out, _ = harness("models", "--probe", "--study", "planted", "--model", "planted-3b", "--json")
+    assert code == 0
+    (row,) = json.loads(out)
+    assert (row["model"], row["ready"], row["reason"]) == ("planted-3b", True, None)
+
+
 def test_two_models_side_by_side_fit_80_columns(harness):
     _, out, _ = harness("models", "--compare", "qwen7b", "mistral7b")
     assert max(len(line) for line in out.splitlines()) <= 80
@@ -135,10 +160,14 @@ def test_all_problems_of_a_data_file(harness, tmp_path):
     ]
 
 
-def test_init_writes_a_study_and_its_test_once(harness, tmp_path):
+def test_init_writes_a_study_and_its_tests_once(harness, tmp_path):
     code, out, _ = harness("init")
     assert (code, "pyproject" in out) == (0, False)
-    assert {path.name for path in (tmp_path / "benchmarks").iterdir()} == {"study.toml", "test_answers.py"}
+    assert {path.name for path in (tmp_path / "benchmarks").iterdir()} == {
+        "study.toml",
+        "test_answers.py",
+        "test_claims.py",
+    }
     code, _, err = harness("init")
     assert (code, "exists already" in err) == (4, True)
 
@@ -152,6 +181,7 @@ def test_stored_answers_are_scored_again(harness, tmp_path):
     code, out, err = harness("rescore", "--study", "planted")
     assert (code, err) == (0, "")
     assert int(out.split()[0]) > 0
+    assert json.loads(harness("rescore", "--study", "planted", "--json")[1]) == {"answers_scored": int(out.split()[0])}
 
 
 def test_a_report_of_what_is_stored(harness, tmp_path):

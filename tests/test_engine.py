@@ -584,6 +584,29 @@ def test_a_loss_that_fails_leaves_the_answer_and_warns(tmp_path):
     assert any("not measured" in str(warning.message) for warning in told)
 
 
+def test_losses_that_do_not_fit_the_memory_are_measured_in_halves(tmp_path):
+    study = planted(conditions=("direct",))
+    answer_all(make(tmp_path, study))
+    store = Store(tmp_path / "s.sqlite")
+    store.file._connection.execute("DELETE FROM reference_losses")
+    engine = Engine(study, store)
+    provider = engine.provider(study.cells[0])
+    original, sizes = provider.reference_nll, []
+
+    def reference_nll(prompts):
+        sizes.append(len(prompts))
+        if len(prompts) > 3:
+            raise OutOfMemoryError("too much")
+        return original(prompts)
+
+    provider.reference_nll = reference_nll
+    answers = answer_all(engine)
+    measured = [answer for answer in answers if answer.reference_nll is not None]
+    assert len(measured) == sum(case.question.answerable for case in study.cases)
+    assert sizes[0] > 3
+    assert sum(size for size in sizes if size <= 3) == len(measured)
+
+
 def test_results_recompute_what_is_not_stored(tmp_path):
     study = planted()
     engine = make(tmp_path, study)

@@ -55,6 +55,17 @@ def test_defaults(pytester):
     assert (found.study, found.chosen, found.store) == ("embedded", False, pytester.path / ".harness/answers.sqlite")
 
 
+def test_a_limit_of_cost_is_read_as_dollars(pytester):
+    assert settings(pytester).max_cost_usd is None
+    assert settings(pytester, "--max-cost-usd=2.5").max_cost_usd == 2.5
+    assert settings(pytester, ini="harness_max_cost_usd = 3").max_cost_usd == 3.0
+
+
+def test_batches_are_chosen(pytester):
+    assert not settings(pytester).batch_api
+    assert settings(pytester, "--batch-api").batch_api
+
+
 def test_the_command_line_wins_over_ini_and_ini_over_the_environment(pytester, monkeypatch):
     monkeypatch.setenv("HARNESS_MODEL", "c")
     assert settings(pytester).selection.models == ("c",)

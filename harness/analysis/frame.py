@@ -10,6 +10,7 @@ from harness.analysis.extras import require
 from harness.analysis.order import in_order
 from harness.analysis.run import RunInfo
 from harness.metrics.values import is_unanswerable, truth
+from harness.providers.prices import cost_usd
 from harness.records import Answer, CaseResult, Question
 from harness.registry.catalog import tier
 from harness.scoring import gold_hash
@@ -41,7 +42,7 @@ TRAILING: tuple[Column, ...] = (
     ("output_tokens", lambda result: _said(result, lambda answer: answer.output_tokens)),
     ("latency_s", lambda result: _said(result, lambda answer: answer.latency_s)),
     ("concurrency", lambda result: _said(result, lambda answer: answer.concurrency)),
-    ("cost_usd", lambda _: None),  # no price table yet: unknown, not 0
+    ("cost_usd", lambda result: _said(result, lambda answer: _cost_usd(result, answer))),
     ("key", lambda result: result.key),
     ("primary", lambda result: None if result.primary is None else result.primary.value),
 )
@@ -230,6 +231,11 @@ def storable(text: str) -> str:
 def _said(result: CaseResult, part: Callable[[Answer], object]) -> object:
     """A part of the answer; None when there is none, and when a failure left only placeholders in it."""
     return None if result.answer is None or result.answer.error is not None else part(result.answer)
+
+
+def _cost_usd(result: CaseResult, answer: Answer) -> float | None:
+    """Dollars at list prices, from the service's own counts; None where the exact model's price is not known."""
+    return cost_usd(result.case.cell.model, answer.prompt_tokens, answer.output_tokens)
 
 
 def _gold_truth(question: Question) -> int | None:

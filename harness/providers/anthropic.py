@@ -49,7 +49,7 @@ class AnthropicService:
         """See `exchange.Service.ask`."""
         if not asked.chat:
             raise Fault(reason=ONLY_CHATS)
-        return message_reply(await post(self.client, "/v1/messages", self._body(asked)))
+        return message_reply(await post(self.client, "/v1/messages", self.body(asked)))
 
     async def probe(self) -> None:
         """See `exchange.Service.probe`."""
@@ -59,7 +59,8 @@ class AnthropicService:
         """See `exchange.Service.close`."""
         await self.client.close()
 
-    def _body(self, asked: Asked) -> dict[str, Any]:
+    def body(self, asked: Asked) -> dict[str, Any]:
+        """The request's JSON."""
         decoding = asked.decoding
         system, turns = parted(asked.turns)
         body: dict[str, Any] = {

@@ -1,7 +1,8 @@
-"""How many requests may be on their way at once: more while all goes well, half when the service says it is too much.
+"""How many requests may be on their way at once: more while all goes well, fewer when the service says it is too much.
 
 Source: additive increase and multiplicative decrease of Chiu & Jain 1989, Computer Networks and ISDN Systems 17(1);
-doubling per round trip until the first congestion, and one decrease per round trip, of Jacobson 1988, SIGCOMM.
+doubling per round trip until the first congestion of Jacobson 1988, SIGCOMM; a decrease by half the share of a round
+trip that met congestion, so that a stray fault does not cost what an overload does, of Alizadeh et al. 2010, SIGCOMM.
 """
 
 import asyncio
@@ -10,16 +11,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-FIRST_SIZE = 16
+FIRST_SIZE = 32
 DECREASE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """A request's place: how many were on their way with it, and the round in which it set out."""
+    """A request's place: how many were on their way with it."""
 
     in_flight: int
-    round: int
 
 
 class Window:
@@ -30,7 +30,6 @@ class Window:
         self.most = most
         self.size = float(min(FIRST_SIZE, most))
         self.in_flight = 0
-        self._round = 0
         self._has_overloaded = False
         self._open_at = 0.0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -40,7 +39,7 @@ class Window:
         """Wait for a slot, and hold it during the block."""
         await self._acquire()
         try:
-            yield Slot(in_flight=self.in_flight, round=self._round)
+            yield Slot(in_flight=self.in_flight)
         finally:
             self.in_flight -= 1
             self._wake()
@@ -54,12 +53,13 @@ class Window:
             self.size = min(self.most, self.size + (1 / self.size if self._has_overloaded else 1))
             self._wake()
 
-    def overloaded(self, slot: Slot) -> None:
-        """The service was asked too much: half the slots, once for all requests that set out before."""
-        if slot.round == self._round:
-            self._round += 1
-            self._has_overloaded = True
-            self.size = max(1.0, self.size * DECREASE)
+    def overloaded(self) -> None:
+        """The service was asked too much: half a slot fewer, which halves the window where a round meets nothing else.
+
+        Never fewer than 1.
+        """
+        self._has_overloaded = True
+        self.size = max(1.0, self.size - DECREASE)
 
     def pause(self, seconds: float) -> None:
         """Give no slot for so long."""

@@ -48,14 +48,14 @@ class Line:
         self.window.succeeded()
         self.breaker.succeeded()
 
-    def failed(self, slot: Slot, fault: Fault) -> None:
+    def failed(self, fault: Fault) -> None:
         """A request ended in a fault; a service that answers, if only with a refusal, is not down."""
         if fault.down:
             self.breaker.failed(fault.reason, asyncio.get_running_loop().time())
         elif not fault.overload:
             self.breaker.succeeded()
         if fault.overload:
-            self.window.overloaded(slot)
+            self.window.overloaded()
             if fault.retry_after_s is not None:
                 self.window.pause(min(fault.retry_after_s, PAUSE_MOST_S))
 

@@ -1,6 +1,7 @@
 """Requests through the official clients of OpenAI and Anthropic, which are built alike; their replies as plain JSON."""
 
 import asyncio
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, cast
 
@@ -57,18 +58,41 @@ async def get(client: Client, path: str) -> Json:
     return await _guarded(client.get(path, cast_to=object))
 
 
-async def _guarded(request: Any) -> Json:  # noqa: ANN401 - a coroutine of the client's
+async def get_rows(client: Client, path: str) -> list[Json]:
+    """Fetch a text of JSON objects, one a line; a line that is none is left out.
+
+    Raises:
+        Fault: as `post`, but for what the text holds.
+    """
+    text = await _sent(client.get(path, cast_to=str))
+    return [row for line in str(text).splitlines() if (row := _object(line)) is not None]
+
+
+def _object(line: str) -> Json | None:
     try:
-        found = await request
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, Mapping) else None
+
+
+async def _guarded(request: Any) -> Json:  # noqa: ANN401 - a coroutine of the client's
+    found = await _sent(request)
+    if not isinstance(found, Mapping):
+        raise broken(f"the reply is no JSON object: {shown(str(found))}")
+    return cast(Json, found)
+
+
+async def _sent(request: Any) -> object:  # noqa: ANN401 - a coroutine of the client's
+    try:
+        found: object = await request
     except (asyncio.CancelledError, TimeoutError):
         raise
     except ValueError as error:  # what is no JSON, or no UTF-8
         raise broken(f"the reply is no JSON: {shown(str(error))}") from error
     except Exception as error:
         raise _fault(error) from error
-    if not isinstance(found, Mapping):
-        raise broken(f"the reply is no JSON object: {shown(str(found))}")
-    return cast(Json, found)
+    return found
 
 
 def _fault(error: Exception) -> Fault:
@@ -106,6 +130,15 @@ def _told(error: Exception) -> str:
         return str(inner if isinstance(inner, str) and inner.strip() else error)
     parts = [inner.get("message") or inner.get("detail"), inner.get("code"), inner.get("type"), inner.get("param")]
     return " ".join(str(part) for part in parts if part) or str(error)
+
+
+async def upload(client: Any, name: str, lines: bytes) -> str:  # noqa: ANN401 - openai.AsyncOpenAI
+    """Send a file that a batch is made of; its id.
+
+    Raises:
+        Fault: as `post`.
+    """
+    return str(getattr(await _sent(client.files.create(file=(name, lines), purpose="batch")), "id", ""))
 
 
 def count(usage: object, *names: str) -> int:

@@ -60,7 +60,7 @@ class OpenAIService:
             try:
                 return await self._ask(asked)
             except Fault as fault:
-                if not self._adapts(fault) and wanted == (self.wants_logprobs, self.limit_field):
+                if not self.adapts(fault) and wanted == (self.wants_logprobs, self.limit_field):
                     raise
 
     async def probe(self) -> None:
@@ -76,13 +76,19 @@ class OpenAIService:
         await self.client.close()
 
     async def _ask(self, asked: Asked) -> Reply:
+        read = chat_reply if asked.chat else text_reply
+        return read(await post(self.client, path_of(asked), self.body(asked)))
+
+    def body(self, asked: Asked) -> dict[str, Any]:
+        """The request's JSON."""
+        content: dict[str, Any]
         if asked.chat:
-            body = {"messages": [{"role": turn.role, "content": turn.content} for turn in asked.turns]}
-            extra: dict[str, Any] = {"logprobs": True} if self.wants_logprobs else {}
-            return chat_reply(await post(self.client, "/chat/completions", self._body(asked, body | extra)))
-        body_of_text: dict[str, Any] = {"prompt": plain_text(asked.turns)}
-        extra = {"logprobs": 0} if self.wants_logprobs else {}
-        return text_reply(await post(self.client, "/completions", self._body(asked, body_of_text | extra)))
+            content = {"messages": [{"role": turn.role, "content": turn.content} for turn in asked.turns]}
+        else:
+            content = {"prompt": plain_text(asked.turns)}
+        if self.wants_logprobs:
+            content["logprobs"] = True if asked.chat else 0
+        return self._body(asked, content)
 
     def _body(self, asked: Asked, content: Mapping[str, Any]) -> dict[str, Any]:
         decoding = asked.decoding
@@ -97,17 +103,30 @@ class OpenAIService:
             **self.options.extra,
         }
 
-    def _adapts(self, fault: Fault) -> bool:
-        """Whether the request is changed so that the same answer may come of it."""
-        if not fault.reason.startswith(tuple(f"{status}:" for status in REFUSING)):
-            return False
-        if "logprobs" in fault.reason and self.wants_logprobs:
+    def adapts(self, fault: Fault) -> bool:
+        """Whether requests are changed from now on so that the same answer may come of them."""
+        field = refused_field(fault)
+        if field == "logprobs" and self.wants_logprobs:
             self.wants_logprobs = False
             return True
-        if self.limit_field == LIMIT_FIELDS[0] and LIMIT_FIELDS[0] in fault.reason and LIMIT_FIELDS[1] in fault.reason:
+        if field == LIMIT_FIELDS[0] == self.limit_field:
             self.limit_field = LIMIT_FIELDS[1]
             return True
         return False
+
+
+def refused_field(fault: Fault) -> str | None:
+    """The field of a request that the service does not take, and that an answer does not hang on; else None."""
+    if not fault.reason.startswith(tuple(f"{status}:" for status in REFUSING)):
+        return None
+    if "logprobs" in fault.reason:
+        return "logprobs"
+    return LIMIT_FIELDS[0] if all(name in fault.reason for name in LIMIT_FIELDS) else None
+
+
+def path_of(asked: Asked) -> str:
+    """Where a question is sent, beneath the base URL."""
+    return "/chat/completions" if asked.chat else "/completions"
 
 
 def chat_reply(body: Json) -> Reply:

@@ -32,17 +32,19 @@ class Price:
 def price_of(model: ModelSpec) -> Price | None:
     """The price of a model: the user's own, else the table's for that exact id; None where it is not known.
 
-    A model that runs on this machine has none either: no bill is sent, and what it costs is not known.
+    A model that runs on this machine has none, and neither has one that its service's client is told to ask elsewhere:
+    no bill is known to be sent, and what it costs is not known.
 
     Raises:
         StudyError: the model's options cannot be read.
     """
-    if model.provider not in SERVICES:
+    spec = SERVICES.get(model.provider)
+    if spec is None:
         return None
-    spec = SERVICES[model.provider]
-    own = read_options(model, spec).usd_per_million
-    if own is not None:
+    if "usd_per_million" in model.options and (own := read_options(model, spec).usd_per_million) is not None:
         return Price(input_usd_per_m=own[0], output_usd_per_m=own[1])
+    if str(model.options.get("base_url", spec.base_url)).rstrip("/") != str(spec.base_url):
+        return None
     row = _table().get(spec.prices or "", {}).get(model.server_name or model.name)
     return (
         None if row is None else Price(input_usd_per_m=row["input"], output_usd_per_m=row["output"], seen=row["seen"])

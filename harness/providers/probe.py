@@ -7,12 +7,14 @@ from harness.providers.background import run
 from harness.providers.base import source
 from harness.providers.exchange import Fault, Service
 from harness.providers.remote_source import RemoteSource
+from harness.providers.services import SERVICES
 from harness.records import Hardware, ModelSpec, Runtime
 from harness.registry.machine import fits
 from harness.secrets import clean_message
 
 PROBE_S = 10.0
-LOCAL = ("transformers",)
+# Nothing of these is loaded into this machine's memory.
+WEIGHTLESS = frozenset({*SERVICES, "planted"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,7 @@ def probe(model: ModelSpec, runtime: Runtime, hardware: Hardware) -> Probe:
     A service is given ten seconds. Whether a key may use the model is told by some services only when it is asked.
     """
     try:
-        if model.provider in LOCAL:
+        if model.provider not in WEIGHTLESS:
             fits(model, hardware, runtime)
         found = source(model, runtime)
         if isinstance(found, RemoteSource):

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -12,13 +12,14 @@ from typing import Literal
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from harness.prompts.render import messages
+from harness.providers.arriving import Placed, in_order, parts
 from harness.providers.background import run, submit
 from harness.providers.concurrency import Slot
 from harness.providers.exchange import Asked, Fault, Reply, Service
 from harness.providers.line import Line
 from harness.providers.prices import Price
 from harness.providers.remote_options import RemoteOptions
-from harness.providers.spending import ledger
+from harness.providers.spending import ledger, refusal
 from harness.providers.usage import most_prompt_tokens, usage_problem
 from harness.records import Answer, Decoding, Prompt
 from harness.secrets import clean_message
@@ -68,11 +69,19 @@ class RemoteProvider:
 
         An iterator that is left early takes back what has not been answered.
         """
-        found: SimpleQueue[tuple[int, Answer] | None] = SimpleQueue()
+        arrived = self.arriving(prompts, decoding)
+        try:
+            yield from in_order(arrived)
+        finally:
+            arrived.close()
+
+    def arriving(self, prompts: Sequence[Prompt], decoding: Decoding) -> Generator[Sequence[Placed]]:
+        """As `generate`, in the order in which the answers come; see `arriving.Arriving`."""
+        found: SimpleQueue[Placed | None] = SimpleQueue()
         work = submit(self._answer_all(prompts, decoding, lambda place, answer: found.put((place, answer))))
         work.add_done_callback(lambda _: found.put(None))
         try:
-            yield from in_order(found, len(prompts))
+            yield from parts(found)
             work.result()
         finally:
             work.cancel()
@@ -106,13 +115,25 @@ class RemoteProvider:
             return _failure(fault, errand)
 
     async def _tries(self, errand: Errand) -> Answer:
+        """The first try goes without tenacity, whose own work was a twentieth of a request's processor time."""
+        faults: list[Fault] = []
+
+        async def attempt() -> Answer:
+            if faults:
+                raise faults.pop()
+            return await self._try(errand)
+
+        try:
+            return await self._try(errand)
+        except Fault as fault:
+            faults.append(fault)
         retrying = AsyncRetrying(
             retry=retry_if_exception(lambda error: isinstance(error, Fault) and error.retry),
-            wait=_wait_s,
+            wait=wait_s,
             stop=lambda state: state.attempt_number >= self.options.tries or state.upcoming_sleep >= errand.left_s(),
             reraise=True,
         )
-        answer: Answer = await retrying(self._try, errand)
+        answer: Answer = await retrying(attempt)
         return answer
 
     async def _try(self, errand: Errand) -> Answer:
@@ -127,7 +148,7 @@ class RemoteProvider:
                 answer, cost_usd = await self._ask(errand, slot)
             except Fault as fault:
                 cost_usd = cost_usd if fault.billed else 0.0
-                self._learn(slot, fault)
+                self._learn(fault)
                 raise
             finally:
                 self._settle(number, cost_usd)
@@ -151,7 +172,7 @@ class RemoteProvider:
         problem = usage_problem(reply, errand.tokens)
         if problem is not None:
             raise Fault(reason=problem, billed=True)
-        return _answered(reply, perf_counter() - began, slot.in_flight), self._usd(reply)
+        return answered(reply, perf_counter() - began, slot.in_flight), self._usd(reply)
 
     def _usd(self, reply: Reply) -> float:
         return 0.0 if self.price is None else self.price.usd(reply.prompt_tokens, reply.output_tokens)
@@ -174,19 +195,15 @@ class RemoteProvider:
             if number == "never":
                 break
             await asyncio.sleep(SPENDING_LOOK_S)
-        spent = book.spent()
-        raise Fault(
-            reason=f"not asked: it may cost {self._worst_usd(errand):.6f} dollars, {spent.settled_usd:.6f} are spent "
-            f"and {spent.reserved_usd:.6f} set aside of --max-cost-usd {book.limit_usd:g}"
-        )
+        raise Fault(reason=refusal(book, self._worst_usd(errand)))
 
     def _settle(self, number: int | None, usd: float) -> None:
         book = ledger()
         if number is not None and book is not None:
             book.settle(number, usd)
 
-    def _learn(self, slot: Slot, fault: Fault) -> None:
-        self.line.failed(slot, fault)
+    def _learn(self, fault: Fault) -> None:
+        self.line.failed(fault)
         if fault.fatal:
             self._stopped = fault.reason
 
@@ -197,19 +214,7 @@ class RemoteProvider:
             )
 
 
-def in_order(found: "SimpleQueue[tuple[int, Answer] | None]", count: int) -> Iterator[Answer]:
-    """Answers 0 to count - 1 as soon as all before them are there; ends early where None comes first."""
-    waiting: dict[int, Answer] = {}
-    for place in range(count):
-        while place not in waiting:
-            told = found.get()
-            if told is None:
-                return
-            waiting[told[0]] = told[1]
-        yield waiting.pop(place)
-
-
-def _wait_s(state: RetryCallState) -> float:
+def wait_s(state: RetryCallState) -> float:
     """Seconds before the next try: what the service asked for, and never less than the random backoff."""
     error = state.outcome.exception() if state.outcome is not None else None
     asked_s = error.retry_after_s if isinstance(error, Fault) and error.retry_after_s is not None else 0.0
@@ -217,7 +222,8 @@ def _wait_s(state: RetryCallState) -> float:
     return max(asked_s, random.uniform(0, most_s))  # noqa: S311 - to spread tries, not to hide anything
 
 
-def _answered(reply: Reply, latency_s: float, concurrency: int) -> Answer:
+def answered(reply: Reply, latency_s: float, concurrency: int) -> Answer:
+    """A reply as an answer."""
     return Answer(
         text=reply.text,
         prompt_tokens=reply.prompt_tokens,

@@ -1,7 +1,7 @@
 """A model behind an API as it is found: its options, its key and its identity, before anything is sent."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -10,13 +10,15 @@ from importlib.util import find_spec
 from typing import Literal, Protocol, cast
 
 from harness.errors import HarnessError, MissingExtra
+from harness.providers import batch_book
 from harness.providers.base import Provider
+from harness.providers.batches import Batches
 from harness.providers.exchange import Service
 from harness.providers.keys import Key, find_key
 from harness.providers.prices import price_of, require_price
 from harness.providers.remote_options import RemoteOptions, read_options
 from harness.providers.services import SERVICES, ServiceSpec
-from harness.providers.spending import ledger
+from harness.providers.spending import is_limited
 from harness.records import ModelSpec, Runtime
 
 # Raise it when the same options would be asked for in another way than before.
@@ -33,19 +35,26 @@ class OpenService(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSpec:
-    """An official client: what opens it, what it needs, and the extra that installs that."""
+    """An official client: what opens it, what it needs, the extra that installs that, and what speaks its batch API."""
 
     opens: str
     packages: tuple[str, ...]
     extra: str
+    batches: str | None = None
 
 
 CLIENTS: Mapping[Literal["openai", "anthropic", "bedrock"], ClientSpec] = {
     "openai": ClientSpec(
-        opens="harness.providers.openai:OpenAIService", packages=("openai", "tenacity"), extra="openai"
+        opens="harness.providers.openai:OpenAIService",
+        packages=("openai", "tenacity"),
+        extra="openai",
+        batches="harness.providers.openai_batches:OpenAIBatches",
     ),
     "anthropic": ClientSpec(
-        opens="harness.providers.anthropic:AnthropicService", packages=("anthropic", "tenacity"), extra="anthropic"
+        opens="harness.providers.anthropic:AnthropicService",
+        packages=("anthropic", "tenacity"),
+        extra="anthropic",
+        batches="harness.providers.anthropic_batches:AnthropicBatches",
     ),
     "bedrock": ClientSpec(
         opens="harness.providers.bedrock:BedrockService", packages=("boto3", "tenacity"), extra="bedrock"
@@ -73,7 +82,7 @@ class RemoteSource:
             raise MissingExtra(f"the {model.provider} provider", self._client.extra, absent)
         _refuse_precision(model, runtime, self.spec)
         self.key = _key(model, self.spec)
-        if ledger() is not None and not self.options.is_loopback:
+        if is_limited() and not self.options.is_loopback:
             require_price(model)
 
     @cached_property
@@ -107,8 +116,7 @@ class RemoteSource:
 
     def service(self) -> Service:
         """The client."""
-        module, _, name = self._client.opens.partition(":")
-        opens = cast(OpenService, getattr(import_module(module), name))
+        opens = cast(OpenService, _named(self._client.opens))
         return opens(self.model, self.options, self.spec, self.key)
 
     def load(self) -> Provider:
@@ -116,8 +124,20 @@ class RemoteSource:
         from harness.providers.line import line_to
         from harness.providers.remote import RemoteProvider
 
-        price = None if self.options.is_loopback else price_of(self.model)
-        return RemoteProvider(self.service(), line_to(self.place, self.options), self.options, price)
+        if batch_book.are_used() and self.spec.batches:
+            return self._batched()
+        return RemoteProvider(self.service(), line_to(self.place, self.options), self.options, price_of(self.model))
+
+    def _batched(self) -> Provider:
+        from harness.providers.batch_provider import BatchProvider
+
+        opens = cast(Callable[[Service], Batches], _named(str(self._client.batches)))
+        return BatchProvider(opens(self.service()), self.fingerprint, self.options, price_of(self.model))
+
+
+def _named(place: str) -> object:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
 
 
 def _refuse_precision(model: ModelSpec, runtime: Runtime, spec: ServiceSpec) -> None:

@@ -14,7 +14,7 @@ class ServiceSpec:
     """One service. `base_url` None: the client's own, or the user must give one where `needs_url`.
 
     `key_variables` are looked at in order; where none is set, `needs_key` decides whether that is an error.
-    `prices` names the service's part of the price table.
+    `prices` names the service's part of the price table, and `batches` says whether its batch API is spoken here.
     """
 
     client: Literal["openai", "anthropic", "bedrock"]
@@ -26,6 +26,7 @@ class ServiceSpec:
     logprobs: bool = False
     max_concurrent: int = HOSTED_CONCURRENT
     prices: str | None = None
+    batches: bool = False
 
 
 SERVICES: Mapping[str, ServiceSpec] = {
@@ -37,6 +38,7 @@ SERVICES: Mapping[str, ServiceSpec] = {
         needs_key=True,
         logprobs=True,
         prices="openai",
+        batches=True,
     ),
     "openrouter": ServiceSpec(
         client="openai",
@@ -78,6 +80,7 @@ SERVICES: Mapping[str, ServiceSpec] = {
         title="the endpoint",
         needs_url=True,
         key_variables=("OPENAI_COMPATIBLE_API_KEY",),
+        batches=True,
     ),
     "anthropic": ServiceSpec(
         client="anthropic",
@@ -86,6 +89,7 @@ SERVICES: Mapping[str, ServiceSpec] = {
         key_variables=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
         needs_key=True,
         prices="anthropic",
+        batches=True,
     ),
     "bedrock": ServiceSpec(client="bedrock", title="Bedrock", prices="bedrock"),
 }

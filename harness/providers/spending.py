@@ -1,6 +1,6 @@
 """What a run may spend, kept by all its processes in one file: the worst case is set aside before each try.
 
-What a process had set aside when it died stays so: the try may have been charged for.
+What a process had set aside when it died counts as spent: the try may have been charged for.
 """
 
 import sqlite3
@@ -10,9 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness.providers.alive import Owner, this_process
+
 BUSY_S = 30.0
+REFUSAL = "not asked: --max-cost-usd"
 SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS reserved (id INTEGER PRIMARY KEY, run TEXT NOT NULL, usd REAL NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS reserved (
+        id INTEGER PRIMARY KEY, run TEXT NOT NULL, usd REAL NOT NULL,
+        host TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL
+    )""",
     "CREATE INDEX IF NOT EXISTS reserved_run ON reserved (run)",
     "CREATE TABLE IF NOT EXISTS settled (run TEXT PRIMARY KEY, usd REAL NOT NULL)",
 )
@@ -38,6 +44,7 @@ class Ledger:
         """
         if not limit_usd > 0:
             raise ValueError(f"limit_usd {limit_usd} must be above 0")
+        self.path = path
         self.limit_usd = limit_usd
         self._run = run
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,21 +63,44 @@ class Ledger:
         """
         with self._transaction():
             spent = self.spent()
+            lacks_usd = spent.settled_usd + spent.reserved_usd + usd - self.limit_usd
+            if lacks_usd > 0 and self._bury():
+                spent = self.spent()
             if spent.settled_usd + usd > self.limit_usd:
                 return "never"
-            if spent.settled_usd + spent.reserved_usd + usd > self.limit_usd:
+            if lacks_usd > 0:
                 return "later"
-            row = self._file.execute("INSERT INTO reserved (run, usd) VALUES (?, ?)", (self._run, usd))
+            owner = this_process()
+            row = self._file.execute(
+                "INSERT INTO reserved (run, usd, host, pid, started) VALUES (?, ?, ?, ?, ?)",
+                (self._run, usd, owner.host, owner.pid, owner.started),
+            )
             return int(row.lastrowid or 0)
 
+    def _bury(self) -> bool:
+        """Count as spent what processes that are gone had set aside; whether there was any."""
+        rows = self._file.execute("SELECT id, usd, host, pid, started FROM reserved WHERE run = ?", (self._run,))
+        owned = [(number, usd, Owner(host=host, pid=pid, started=at)) for number, usd, host, pid, at in rows]
+        living = {owner for owner in {owner for *_, owner in owned} if owner.lives()}
+        lost = [(number, usd) for number, usd, owner in owned if owner not in living]
+        self._file.executemany("DELETE FROM reserved WHERE id = ?", [(number,) for number, _ in lost])
+        self._add(sum(usd for _, usd in lost))
+        return bool(lost)
+
     def settle(self, number: int, usd: float) -> None:
-        """What the try cost after all; 0 for one that was not charged for."""
+        """What the try cost after all; 0 for one that was not charged for.
+
+        Nothing changes where the sum that was set aside has been counted as spent since.
+        """
         with self._transaction():
-            self._file.execute("DELETE FROM reserved WHERE id = ?", (number,))
-            self._file.execute(
-                "INSERT INTO settled VALUES (?, ?) ON CONFLICT (run) DO UPDATE SET usd = usd + excluded.usd",
-                (self._run, usd),
-            )
+            if self._file.execute("DELETE FROM reserved WHERE id = ?", (number,)).rowcount:
+                self._add(usd)
+
+    def _add(self, usd: float) -> None:
+        self._file.execute(
+            "INSERT INTO settled VALUES (?, ?) ON CONFLICT (run) DO UPDATE SET usd = usd + excluded.usd",
+            (self._run, usd),
+        )
 
     def spent(self) -> Spent:
         """What the run has spent, and has set aside."""
@@ -96,24 +126,52 @@ class Ledger:
 
 
 class _Run:
-    """The ledger of this process, None without a limit."""
+    """The limit of this process, None without one, and its ledger once something is to be written."""
 
+    limit: tuple[float, Path, str] | None = None
     ledger: Ledger | None = None
 
 
 def limit_spending(limit_usd: float | None, path: Path, run: str) -> None:
     """From now on no remote question of this process may bring the run above the limit; None lifts it.
 
+    Nothing is written before the first question.
+
     Args:
         limit_usd: dollars, above 0.
-        path: the file that all processes of the run share.
+        path: the file that all processes of the run share, and all its starts.
         run: the run's name; another run in the same file has its own limit.
     """
+    wanted = None if limit_usd is None else (limit_usd, path, run)
+    if wanted == _Run.limit:
+        return
     if _Run.ledger is not None:
         _Run.ledger.close()
-    _Run.ledger = None if limit_usd is None else Ledger(path, run, limit_usd)
+    _Run.limit, _Run.ledger = wanted, None
+
+
+def is_limited() -> bool:
+    """Whether what this process spends has a limit."""
+    return _Run.limit is not None
 
 
 def ledger() -> Ledger | None:
-    """The ledger that this process was given, if any."""
+    """The ledger that this process was given, if any; opened at first use."""
+    if _Run.ledger is None and _Run.limit is not None:
+        limit_usd, path, run = _Run.limit
+        _Run.ledger = Ledger(path, run, limit_usd)
     return _Run.ledger
+
+
+def refusal(book: Ledger, worst_usd: float) -> str:
+    """Why a question is not asked that may cost so much; known again by `is_refusal`."""
+    spent = book.spent()
+    return (
+        f"{REFUSAL} {book.limit_usd:g} leaves too little: it may cost {worst_usd:.6f} dollars, "
+        f"{spent.settled_usd:.6f} are spent and {spent.reserved_usd:.6f} set aside"
+    )
+
+
+def is_refusal(reason: str | None) -> bool:
+    """Whether a question has no answer because the limit of cost kept it from being asked."""
+    return reason is not None and reason.startswith(REFUSAL)

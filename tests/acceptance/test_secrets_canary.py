@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sqlite3
+from contextlib import closing
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -104,7 +105,7 @@ def left_behind(project) -> dict[str, list[str]]:
 
 
 def dumped(project) -> str:
-    with sqlite3.connect(project.root / ".harness/answers.sqlite") as connection:
+    with closing(sqlite3.connect(project.root / ".harness/answers.sqlite")) as connection:
         return "\n".join(connection.iterdump())
 
 

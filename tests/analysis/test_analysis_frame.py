@@ -72,6 +72,14 @@ def test_a_cost_without_a_price_table_is_missing() -> None:
     assert pd.isna(frame_of(*make_cell_results(["correct"]))["cost_usd"].iloc[0])
 
 
+def test_a_cost_is_the_price_of_the_tokens_that_the_service_counted() -> None:
+    (result,) = make_cell_results(["correct"])
+    options = {"base_url": "http://127.0.0.1:1/v1", "usd_per_million": {"input": 1, "output": 10}}
+    model = replace(result.case.cell.model, provider="openai_compatible", options=options)
+    priced = replace(result, case=replace(result.case, cell=replace(result.case.cell, model=model)))
+    assert frame_of(priced)["cost_usd"].tolist() == [pytest.approx((40 + 10 * 4) / 1e6)]
+
+
 @pytest.mark.parametrize("outcome", ["error", None])
 @pytest.mark.parametrize("column", ["prompt_tokens", "output_tokens", "latency_s", "loss_nll", "f1@1", "primary"])
 def test_what_an_unanswered_case_did_not_say_is_missing(outcome: str | None, column: str) -> None:

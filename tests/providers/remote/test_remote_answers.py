@@ -9,7 +9,6 @@ from made_up_service import Script, answers_of, faulty, prompts_of, provider_of,
 
 from harness.providers import official, spending
 from harness.providers.exchange import Fault
-from harness.providers.remote import in_order
 from harness.records import Decoding
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -430,15 +429,6 @@ def test_what_a_server_of_this_machine_says_is_free(script, tmp_path):
 
 
 # -- order
-
-
-def test_a_queue_that_ends_early_ends_the_answers():
-    from queue import SimpleQueue
-
-    found = SimpleQueue()
-    found.put((1, "b"))
-    found.put(None)
-    assert list(in_order(found, 2)) == []
 
 
 def test_a_fault_is_an_exception_that_tells_its_reason():
