@@ -1,7 +1,8 @@
 """Figures and page of a run: drawn once, and written into its folder."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from harness.analysis.refusals import Refused
 from harness.errors import HarnessError
 from harness.records import Template
+from harness.report.figures.apart import drawn_apart
 from harness.report.figures.catalog import draw, draw_all
 from harness.report.figures.figure import NARROW, WIDE, Figure, FigureData
 from harness.report.figures.render import svg, write
@@ -43,19 +45,29 @@ def _drawn(data: FigureData, width: int) -> dict[str, Figure]:
     return {stem: figure for stem, figure in found if not isinstance(figure, Refused)}
 
 
+def pictures_of(figures: Figures, drawn: Mapping[Figure, str]) -> dict[str, Picture]:
+    """The figures as they stand in the page; `drawn` is what the renderer made of them, as far as that is known."""
+    return {stem: _picture(figure, figures.narrow.get(stem), drawn) for stem, figure in figures.wide.items()}
+
+
 def write_page(
-    report: Report, figures: Figures, data: FigureData, templates: Mapping[str, Template], folder: Path
+    report: Report, pictures: Mapping[str, Picture], data: FigureData, templates: Mapping[str, Template], folder: Path
 ) -> None:
     """Write index.html; `templates` are the study's by data set, from which the page writes prompts again."""
-    pictures = {stem: _picture(figure, figures.narrow.get(stem)) for stem, figure in figures.wide.items()}
     text = page(report, pictures, explorer(data.tables.results, templates), generated=when())
     (folder / "index.html").write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_figures(figures: Figures, folder: Path) -> None:
-    """Write figures/STEM.svg, .png and .pdf."""
-    for figure in figures.wide.values():
-        write(figure, folder / "figures")
+@contextmanager
+def figures_written(figures: Figures, folder: Path, *, apart: bool) -> Iterator[dict[Figure, str]]:
+    """Write figures/STEM.svg, .png and .pdf, `apart` beside the body; what was drawn is known behind it."""
+    wide, place = tuple(figures.wide.values()), folder / "figures"
+    drawn: dict[Figure, str] = {}
+    with drawn_apart(wide, tuple(figures.narrow.values()), place, drawn) if apart else nullcontext():
+        yield drawn
+    for figure in wide:
+        if figure not in drawn:
+            write(figure, place)
 
 
 def draw_files(data: FigureData, names: Sequence[str], folder: Path, formats: Sequence[str]) -> list[str]:
@@ -73,12 +85,12 @@ def draw_files(data: FigureData, names: Sequence[str], folder: Path, formats: Se
     ]
 
 
-def _picture(figure: Figure, narrow: Figure | None) -> Picture:
+def _picture(figure: Figure, narrow: Figure | None, drawn: Mapping[Figure, str]) -> Picture:
     return Picture(
-        svg=svg(figure, "page"),
+        svg=svg(figure, "page", drawn.get(figure)),
         alt=figure.alt,
         caption=figure.caption,
-        narrow="" if narrow is None else svg(narrow, "page"),
+        narrow="" if narrow is None else svg(narrow, "page", drawn.get(narrow)),
     )
 
 

@@ -33,6 +33,7 @@ NAME_MOST = 100
 
 
 FORMATS = ("html", "md", "json")
+APART_FROM = 2_000  # cases, from which on figures are drawn beside the rest: starting processes takes a second
 PACKAGES = ("pandas", "pyarrow", "scipy")
 HTML_PACKAGES = ("altair", "vl_convert", "jinja2")
 
@@ -146,6 +147,16 @@ def _parts(tables: CaseTables, info: RunInfo, told: Told) -> _Parts:
 
 
 def _write(parts: _Parts, told: Told, folder: Path) -> None:
+    alts: Mapping[str, str] = {}
+    if "html" in told.formats:
+        alts = _write_page(parts, told, folder)
+    else:
+        _write_data(parts, told, folder)
+    if "md" in told.formats:
+        _write_text(folder / "report.md", markdown.render(parts.report, figures=alts))
+
+
+def _write_data(parts: _Parts, told: Told, folder: Path) -> None:
     table = result_table(parts.tables)
     write_parquet(table, folder / "results.parquet")
     write_csv(table, folder / "results.csv")
@@ -154,9 +165,6 @@ def _write(parts: _Parts, told: Told, folder: Path) -> None:
     _write_submissions(parts.tables.results, folder / "submissions")
     if "json" in told.formats:
         _write_text(folder / "summary.json", summary_json(parts.summary, parts.analysis, parts.clustered))
-    alts = _write_page(parts, told, folder) if "html" in told.formats else {}
-    if "md" in told.formats:
-        _write_text(folder / "report.md", markdown.render(parts.report, figures=alts))
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -164,13 +172,14 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _write_page(parts: _Parts, told: Told, folder: Path) -> Mapping[str, str]:
-    """Write page and figures; returns what each figure says."""
+    """Write page and figures, and the data beside the drawing; returns what each figure says."""
     from harness.report import visual  # needs altair
 
     data = _data(parts)
     figures = visual.figures_of(data)
-    visual.write_figures(figures, folder)
-    visual.write_page(parts.report, figures, data, told.templates, folder)
+    with visual.figures_written(figures, folder, apart=len(parts.tables.results) >= APART_FROM) as drawn:
+        _write_data(parts, told, folder)
+    visual.write_page(parts.report, visual.pictures_of(figures, drawn), data, told.templates, folder)
     return figures.alts
 
 

@@ -22,22 +22,25 @@ BOLD = re.compile(r'(<[^<>]*) font-weight="bold"')
 RESOURCES = re.compile(rb"(?:^ +/[A-Za-z]+\d+ \d+ 0 R\n){2,}", re.MULTILINE)
 
 
-def svg(figure: Figure, theme: Theme = "light") -> str:
+def svg(figure: Figure, theme: Theme = "light", drawn: str | None = None) -> str:
     """The figure as SVG; theme "page" follows the custom properties of `theme.stylesheet()` and has no background.
+
+    `drawn` is its `drawing_of`, where that is known.
 
     Raises:
         MissingExtra: vl-convert is not installed.
     """
     require("vl_convert")
-    return page_svg(_drawn(figure), figure, theme)
+    return page_svg(drawing_of(figure) if drawn is None else drawn, figure, theme)
 
 
 @lru_cache(maxsize=DRAWN_MOST)  # a figure's files and its place in the page are one drawing
-def _drawn(figure: Figure) -> str:
+def drawing_of(figure: Figure) -> str:
+    """What the renderer makes of the specification, unchanged."""
     import vl_convert
 
-    drawn: str = vl_convert.vegalite_to_svg(figure.spec, vl_version=GRAMMAR)
-    return drawn
+    text: str = vl_convert.vegalite_to_svg(figure.spec, vl_version=GRAMMAR)
+    return text
 
 
 def png(figure: Figure, theme: Theme = "light") -> bytes:
