@@ -192,6 +192,8 @@ def test_a_report_of_what_is_stored(harness, tmp_path):
     assert {"report.md", "summary.json"} < {path.name for path in (tmp_path / "out").iterdir()}
     assert not (tmp_path / "out/index.html").exists()
     assert "out/report.md" in out
+    told = harness("report", "--study", "planted", "--report-dir", "out", "--format", "md", "--json")[1]
+    assert json.loads(told) == json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
     code, out, err = harness("report", "--study", "planted", "--report-dir", "out", "--format", "doc")
     assert (code, out) == (4, "")
     assert "unknown format of a report 'doc'" in err
