@@ -8,7 +8,7 @@ from dataclasses import asdict
 from importlib.resources import files
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,9 @@ from harness.cli_shared import AsJson, ModelNames, StudyName, print_json, print_
 from harness.errors import HarnessError, StudyError
 from harness.options import DEFAULT_CASES
 from harness.secrets import clean_message
+
+if TYPE_CHECKING:
+    from harness.registry.recommend import ModelRow
 
 USAGE_ERROR = 4
 CELL_WIDTH = 30
@@ -86,15 +89,18 @@ def models(
     if as_json:
         print_json([asdict(row) for row in rows])
     elif compare is None:
-        head = ["model", "aliases", "params B", "tier", "context", "licence"]
-        print_table(head, [_model_line(asdict(row)) for row in rows])
+        head = ["model", "aliases", "params", "tier", "context", "licence"]
+        print_table(head, [_model_line(row) for row in rows])
     else:
         tables = [asdict(row) for row in rows]
         print_table(["", *(str(row["name"]) for row in tables)], _side_by_side(tables))
 
 
-def _model_line(row: dict[str, object]) -> list[str]:
-    return [_shown(row[key]) for key in ("name", "aliases", "params_b", "tier", "context_length", "licence")]
+def _model_line(row: "ModelRow") -> list[str]:
+    from harness.report.wording import size
+
+    shown = (row.name, row.aliases, size(row.params_b), row.tier, row.context_length, row.licence)
+    return [_shown(each) for each in shown]
 
 
 def _side_by_side(rows: list[dict[str, object]]) -> list[list[str]]:
