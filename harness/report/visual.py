@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.analysis.refusals import Refused
 from harness.errors import HarnessError
 from harness.records import Template
-from harness.report.figures.apart import Drawers
+from harness.report.figures.apart import drawn_apart
 from harness.report.figures.catalog import draw, draw_all
 from harness.report.figures.figure import NARROW, WIDE, Figure, FigureData
 from harness.report.figures.render import svg, write
@@ -59,12 +59,11 @@ def write_page(
 
 
 @contextmanager
-def figures_written(figures: Figures, folder: Path, drawers: Drawers | None) -> Iterator[dict[Figure, str]]:
-    """Write figures/STEM.svg, .png and .pdf, by drawers beside the body; what these drew is known behind it."""
+def figures_written(figures: Figures, folder: Path, *, apart: bool) -> Iterator[dict[Figure, str]]:
+    """Write figures/STEM.svg, .png and .pdf, `apart` beside the body; what was drawn is known behind it."""
     wide, place = tuple(figures.wide.values()), folder / "figures"
     drawn: dict[Figure, str] = {}
-    others = tuple(figures.narrow.values())
-    with nullcontext() if drawers is None else drawers.drawing(wide, others, place, drawn):
+    with drawn_apart(wide, tuple(figures.narrow.values()), place, drawn) if apart else nullcontext():
         yield drawn
     for figure in wide:
         if figure not in drawn:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +26,6 @@ from harness.report.swap import replaced
 from harness.report.tables import result_table, write_csv, write_parquet
 
 if TYPE_CHECKING:
-    from harness.report.figures.apart import Drawers
     from harness.report.figures.figure import FigureData
 
 UNSAFE = re.compile(r"[^A-Za-z0-9._@+-]+")
@@ -103,12 +101,10 @@ def write_run(results: Iterable[CaseResult], info: RunInfo, folder: Path, told: 
         if name not in FORMATS:
             raise UnknownName("format of a report", name, FORMATS)
     require(*PACKAGES, *(HTML_PACKAGES if "html" in told.formats else ()))
-    tables = _gathered(results, info)
-    with _drawers(tables, told) as drawers:
-        parts = _parts(tables, info, told)
-        with replaced(folder) as partial:
-            _write(parts, told, partial, drawers)
-            files = sorted(path.relative_to(partial).as_posix() for path in partial.rglob("*") if path.is_file())
+    parts = _parts(_gathered(results, info), info, told)
+    with replaced(folder) as partial:
+        _write(parts, told, partial)
+        files = sorted(path.relative_to(partial).as_posix() for path in partial.rglob("*") if path.is_file())
     return Written(
         folder=folder, files=tuple(files), summary=parts.summary, analysis=parts.analysis, report=parts.report
     )
@@ -150,18 +146,10 @@ def _parts(tables: CaseTables, info: RunInfo, told: Told) -> _Parts:
     )
 
 
-def _drawers(tables: CaseTables, told: Told) -> AbstractContextManager["Drawers | None"]:
-    if "html" not in told.formats or len(tables.results) < APART_FROM:
-        return nullcontext()
-    from harness.report.figures.apart import Drawers
-
-    return Drawers()
-
-
-def _write(parts: _Parts, told: Told, folder: Path, drawers: "Drawers | None") -> None:
+def _write(parts: _Parts, told: Told, folder: Path) -> None:
     alts: Mapping[str, str] = {}
     if "html" in told.formats:
-        alts = _write_page(parts, told, folder, drawers)
+        alts = _write_page(parts, told, folder)
     else:
         _write_data(parts, told, folder)
     if "md" in told.formats:
@@ -183,13 +171,13 @@ def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _write_page(parts: _Parts, told: Told, folder: Path, drawers: "Drawers | None") -> Mapping[str, str]:
+def _write_page(parts: _Parts, told: Told, folder: Path) -> Mapping[str, str]:
     """Write page and figures, and the data beside the drawing; returns what each figure says."""
     from harness.report import visual  # needs altair
 
     data = _data(parts)
     figures = visual.figures_of(data)
-    with visual.figures_written(figures, folder, drawers) as drawn:
+    with visual.figures_written(figures, folder, apart=len(parts.tables.results) >= APART_FROM) as drawn:
         _write_data(parts, told, folder)
     visual.write_page(parts.report, visual.pictures_of(figures, drawn), data, told.templates, folder)
     return figures.alts

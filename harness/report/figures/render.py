@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.analysis.extras import require
 from harness.errors import UnknownName
-from harness.report.figures.figure import Figure, Spec
+from harness.report.figures.figure import Figure
 from harness.report.figures.svg import page_svg
 from harness.report.figures.theme import Theme
 
@@ -37,14 +37,9 @@ def svg(figure: Figure, theme: Theme = "light", drawn: str | None = None) -> str
 @lru_cache(maxsize=DRAWN_MOST)  # a figure's files and its place in the page are one drawing
 def drawing_of(figure: Figure) -> str:
     """What the renderer makes of the specification, unchanged."""
-    return draw_spec(figure.spec)
-
-
-def draw_spec(spec: Spec) -> str:
-    """A specification as the renderer draws it."""
     import vl_convert
 
-    text: str = vl_convert.vegalite_to_svg(spec, vl_version=GRAMMAR)
+    text: str = vl_convert.vegalite_to_svg(figure.spec, vl_version=GRAMMAR)
     return text
 
 

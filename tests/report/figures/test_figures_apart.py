@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.report.figures import apart
-from harness.report.figures.apart import Drawers
+from harness.report.figures.apart import drawn_apart
 from harness.report.figures.catalog import draw
 from harness.report.figures.figure import NARROW, Figure, FigureData
 from harness.report.figures.render import drawing_of, write
@@ -38,7 +38,7 @@ def here(figures: Figures, folder: Path) -> dict[str, bytes]:
 
 
 def test_files_and_drawings_are_the_same_bytes_as_here(figures: Figures, tmp_path: Path) -> None:
-    with Drawers() as drawers, figures_written(figures, tmp_path, drawers) as texts:
+    with figures_written(figures, tmp_path, apart=True) as texts:
         assert not texts
     assert contents(tmp_path / "figures") == here(figures, tmp_path / "here")
     every = [*figures.wide.values(), *figures.narrow.values()]
@@ -50,7 +50,7 @@ def test_figures_of_processes_that_fail_are_written_all_the_same(
     figures: Figures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(apart, "MODULE", "no.such.module")
-    with Drawers() as drawers, figures_written(figures, tmp_path, drawers) as texts:
+    with figures_written(figures, tmp_path, apart=True) as texts:
         pass
     assert not texts
     assert contents(tmp_path / "figures") == here(figures, tmp_path / "here")
@@ -62,8 +62,7 @@ def test_an_error_meanwhile_ends_the_processes(
     started = []
     start = apart._start
     monkeypatch.setattr(apart, "_start", lambda *told: started.append(start(*told)) or started[-1])
-    wide = tuple(figures.wide.values())
-    with pytest.raises(RuntimeError), Drawers() as drawers, drawers.drawing(wide, (), tmp_path, {}):
+    with pytest.raises(RuntimeError, match="disk"), drawn_apart(tuple(figures.wide.values()), (), tmp_path, {}):
         raise RuntimeError("disk full")
     assert len(started) == apart.PROCESSES
     assert all(process.returncode is not None for process in started)
@@ -73,6 +72,6 @@ def test_a_process_that_hangs_is_not_waited_for(
     figures: Figures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(apart, "PATIENCE_S", 0.0)
-    with Drawers() as drawers, figures_written(figures, tmp_path, drawers):
+    with figures_written(figures, tmp_path, apart=True):
         pass
     assert contents(tmp_path / "figures") == here(figures, tmp_path / "here")
