@@ -35,9 +35,13 @@ def this_process() -> Owner:
 
 
 def _started(pid: int) -> str:
-    """Source: proc_pid_stat(5), field 22."""
+    """When it began; "" where that is not told, "ended" for one that only waits for its parent to take notice.
+
+    Source: proc_pid_stat(5), fields 3 and 22.
+    """
     try:
         told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return told.rpartition(")")[2].split()[19]
+    fields = told.rpartition(")")[2].split()
+    return "ended" if fields[0] in "ZX" else fields[19]

@@ -6,7 +6,7 @@ Source: https://docs.anthropic.com/en/api/creating-message-batches
 from collections.abc import Mapping
 
 from harness.providers.anthropic import ONLY_CHATS, AnthropicService, message_reply
-from harness.providers.batches import Standing
+from harness.providers.batches import Standing, read_alone
 from harness.providers.exchange import Asked, Fault, Reply
 from harness.providers.faults import shown
 from harness.providers.official import Json, get, get_rows, post
@@ -34,6 +34,11 @@ class AnthropicBatches:
         if not isinstance(found, str) or not found:
             raise Fault(reason=f"the service gives the batch no id: {shown(str(dict(told)))}", billed=True)
         return found
+
+    @property
+    def is_marked(self) -> bool:
+        """See `batches.Batches.is_marked`."""
+        return False
 
     async def find(self, token: str) -> str | None:
         """See `batches.Batches.find`."""
@@ -66,10 +71,7 @@ class AnthropicBatches:
 def _result(result: object) -> Reply | Fault:
     kind = result.get("type") if isinstance(result, Mapping) else None
     if isinstance(result, Mapping) and kind == "succeeded" and isinstance(result.get("message"), Mapping):
-        try:
-            return message_reply(result["message"])
-        except Fault as fault:
-            return fault
+        return read_alone(message_reply, result["message"])
     return Fault(reason=_told(result, str(kind)))
 
 

@@ -3,28 +3,28 @@
 A row is written before its batch is handed in, so that there is no moment at which nobody knows of it.
 """
 
-import sqlite3
 import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.providers.alive import Owner, this_process
+from harness.providers.spending import open_shared
 
-BUSY_S = 30.0
 SQL_VARIABLES = 500
 # What both services take in one batch: https://platform.openai.com/docs/guides/batch#rate-limits tells 50,000.
 ITEMS_MOST = 50_000
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS batches (
-        token TEXT PRIMARY KEY, batch TEXT, source TEXT NOT NULL, made REAL NOT NULL,
-        host TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL
+        token TEXT PRIMARY KEY, batch TEXT, source TEXT NOT NULL, made REAL NOT NULL
     )""",
     """CREATE TABLE IF NOT EXISTS items (
-        token TEXT NOT NULL, item TEXT NOT NULL, reserved INTEGER, PRIMARY KEY (item, token)
+        token TEXT NOT NULL, item TEXT NOT NULL, reserved INTEGER,
+        host TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL, PRIMARY KEY (item, token)
     )""",
+    "CREATE INDEX IF NOT EXISTS items_token ON items (token)",
 )
 
 
@@ -52,10 +52,8 @@ class BatchBook:
         Raises:
             sqlite3.Error: it cannot be opened.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._file = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        self._file.execute("PRAGMA journal_mode = WAL")
+        self._file = open_shared(path)
         for statement in SCHEMA:
             self._file.execute(statement)
 
@@ -63,12 +61,10 @@ class BatchBook:
         """Note a batch that is about to be handed in, with the number of what is set aside for each item."""
         owner, token, made = this_process(), uuid.uuid4().hex, time.time()
         with self._transaction():
-            self._file.execute(
-                "INSERT INTO batches VALUES (?, NULL, ?, ?, ?, ?, ?)",
-                (token, source, made, owner.host, owner.pid, owner.started),
-            )
+            self._file.execute("INSERT INTO batches VALUES (?, NULL, ?, ?)", (token, source, made))
             self._file.executemany(
-                "INSERT INTO items VALUES (?, ?, ?)", [(token, item, number) for item, number in items.items()]
+                "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?)",
+                [(token, item, number, owner.host, owner.pid, owner.started) for item, number in items.items()],
             )
         return Held(token=token, batch=None, made=made, size=len(items), items=dict(items))
 
@@ -78,20 +74,24 @@ class BatchBook:
             self._file.execute("UPDATE batches SET batch = ? WHERE token = ?", (batch, token))
 
     def adopt(self, source: str, items: Collection[str]) -> list[Held]:
-        """The batches of a source that hold any of the items and that no other living process waits for.
+        """The batches of a source with those of the items in them that no other living process waits for.
 
-        They are this process's from now on. An item that lies in several is given with the first.
+        These items are this process's from now on; the others of a batch stay whose they are. An item that lies in
+        several batches is given with the first.
         """
+        mine = this_process()
         with self._transaction():
-            wanted = self._places(items)
-            found = [held for token in wanted if (held := self._take(source, token, wanted[token])) is not None]
-        seen: set[str] = set()
-        parted = []
-        for held in sorted(found, key=lambda each: each.made):
-            fresh = {item: number for item, number in held.items.items() if item not in seen}
-            seen.update(fresh)
-            parted.append(replace(held, items=fresh))
-        return [held for held in parted if held.items]
+            found: dict[str, dict[str, int | None]] = {}
+            seen: set[str] = set()
+            for token, item, number in self._free(source, items, mine):
+                if item not in seen:
+                    seen.add(item)
+                    found.setdefault(token, {})[item] = number
+            self._file.executemany(
+                "UPDATE items SET host = ?, pid = ?, started = ? WHERE token = ? AND item = ?",
+                [(mine.host, mine.pid, mine.started, token, item) for token in found for item in found[token]],
+            )
+            return [self._held(token, found[token]) for token in found]
 
     def collected(self, token: str, items: Collection[str]) -> None:
         """These items are answered, or will not be; a batch without items is forgotten."""
@@ -106,30 +106,28 @@ class BatchBook:
         """Close the file; the book is not used again."""
         self._file.close()
 
-    def _places(self, items: Collection[str]) -> dict[str, dict[str, int | None]]:
-        places: dict[str, dict[str, int | None]] = {}
+    def _free(self, source: str, items: Collection[str], mine: Owner) -> list[tuple[str, str, int | None]]:
+        """Token, item and number of all that is this process's or nobody's, the oldest batch first."""
         listed = list(items)
+        found: list[tuple[float, str, str, int | None]] = []
+        lives: dict[Owner, bool] = {mine: False}  # what it holds itself is free to it
         for start in range(0, len(listed), SQL_VARIABLES):
             part = listed[start : start + SQL_VARIABLES]
             marks = ",".join("?" * len(part))
-            statement = f"SELECT token, item, reserved FROM items WHERE item IN ({marks})"  # noqa: S608 - marks only
-            for token, item, number in self._file.execute(statement, part):
-                places.setdefault(token, {})[item] = number
-        return places
+            statement = (
+                "SELECT made, token, item, reserved, host, pid, started FROM items JOIN batches USING (token) "  # noqa: S608 - marks only
+                f"WHERE source = ? AND item IN ({marks})"
+            )
+            for made, token, item, number, host, pid, started in self._file.execute(statement, (source, *part)):
+                owner = Owner(host=host, pid=pid, started=started)
+                if owner not in lives:
+                    lives[owner] = owner.lives()
+                if not lives[owner]:
+                    found.append((made, token, item, number))
+        return [(token, item, number) for _, token, item, number in sorted(found, key=lambda row: row[:2])]
 
-    def _take(self, source: str, token: str, items: Mapping[str, int | None]) -> Held | None:
-        statement = "SELECT batch, made, host, pid, started FROM batches WHERE token = ? AND source = ?"
-        row = self._file.execute(statement, (token, source)).fetchone()
-        if row is None:
-            return None
-        batch, made, host, pid, started = row
-        owner, mine = Owner(host=host, pid=pid, started=started), this_process()
-        if owner != mine and owner.lives():
-            return None
-        self._file.execute(
-            "UPDATE batches SET host = ?, pid = ?, started = ? WHERE token = ?",
-            (mine.host, mine.pid, mine.started, token),
-        )
+    def _held(self, token: str, items: Mapping[str, int | None]) -> Held:
+        batch, made = self._file.execute("SELECT batch, made FROM batches WHERE token = ?", (token,)).fetchone()
         (size,) = self._file.execute("SELECT count(*) FROM items WHERE token = ?", (token,)).fetchone()
         return Held(token=token, batch=batch, made=made, size=size, items=items)
 

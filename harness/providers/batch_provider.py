@@ -18,15 +18,15 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 from harness.prompts.render import messages
 from harness.providers.arriving import Placed, in_order, parts
 from harness.providers.background import run, submit
-from harness.providers.batch_book import ITEMS_MOST, Held, book
-from harness.providers.batches import Batches, Standing
+from harness.providers.batch_book import Held, book
+from harness.providers.batches import Batches, Standing, checked, chunks, is_gone, may_be_taken
 from harness.providers.exchange import Asked, Fault, Reply
 from harness.providers.prices import Price
 from harness.providers.remote import answered, wait_s
 from harness.providers.remote_options import RemoteOptions
 from harness.providers.spending import ledger, refusal
-from harness.providers.usage import most_prompt_tokens, usage_problem
-from harness.records import Answer, Decoding, Prompt
+from harness.providers.usage import most_prompt_tokens
+from harness.records import Answer, Decoding, FinishReason, Prompt
 from harness.secrets import clean_message
 
 POLL_FIRST_S = 2.0
@@ -37,14 +37,9 @@ WAIT_MOST_S = 26 * 3600.0
 CLOSE_S = 5.0
 CANCEL_S = 15.0
 NOTE_S = 60.0
-# Both services take 200 MB.
-BYTES_MOST = 150_000_000
-# A token is counted for each byte, which JSON may write as an escape: three for a byte of a letter outside ASCII.
-BYTES_PER_TOKEN = 3
 ITEM_DIGITS = 60
 # Two fields of a request can be changed, each for one more round.
 ROUNDS = 3
-
 T = TypeVar("T")
 
 
@@ -101,7 +96,8 @@ class BatchProvider:
         try:
             for part in parts(found):
                 yield part
-                run(self._strike(work, [place for place, _ in part]), NOTE_S)
+                if any(place in work.settled for place, _ in part):
+                    run(self._strike(work, [place for place, _ in part]), NOTE_S)
             doing.result()
         finally:
             if doing.cancel():
@@ -131,28 +127,49 @@ class BatchProvider:
 
     async def _answer_all(self, work: Work) -> None:
         """Collect what lies at the service, and hand in the rest meanwhile."""
-        adopted = [await self._found(held) for held in book().adopt(self.source, work.asked)]
-        old = [held for held in adopted if held is not None]
+        old = book().adopt(self.source, work.asked)
+        limit = ledger()
+        if limit is not None:
+            limit.take_over(number for held in old for number in held.items.values() if number is not None)
         covered = {item for held in old for item in held.items}
         rest = [item for item in work.asked if item not in covered]
         await asyncio.gather(self._ask(work, rest), *(self._ask_old(work, held) for held in old))
 
-    async def _found(self, held: Held) -> Held | None:
-        """The batch with its id; None where the service has none: its process ended while it handed it in."""
-        if held.batch is not None:
-            return held
-        with suppress(Fault):
-            batch = await self._patiently(lambda: self.batches.find(held.token))
-            if batch is not None:
-                book().handed_in(held.token, batch)
-                return replace(held, batch=batch)
-            self._settle(held, {})
-        book().collected(held.token, held.items)
-        return None
-
     async def _ask_old(self, work: Work, held: Held) -> None:
-        """Collect an older batch; what it was ended without is handed in anew."""
-        await self._ask(work, await self._collect(work, held, is_own=False))
+        """Collect an older batch, or look for it; what it was ended without is handed in anew."""
+        try:
+            batch = held.batch or await self._found(held)
+        except Fault as fault:
+            self._leave(
+                work, held, f"whether the batch was taken is not known: {fault.reason}: run again to look for it"
+            )
+            return
+        if batch is None:
+            book().collected(held.token, held.items)
+            await self._ask(work, [item for item in work.asked if item in held.items])
+        else:
+            await self._ask(work, await self._collect(work, replace(held, batch=batch), is_own=False))
+
+    async def _found(self, held: Held) -> str | None:
+        """The id of a batch whose process ended while it handed it in; None where it has to be handed in again.
+
+        Raises:
+            Fault: that cannot be told now.
+        """
+        if not self.batches.is_marked:
+            self._settle_worst(held)
+            return None
+        batch = await self._patiently(lambda: self.batches.find(held.token))
+        if batch is None:
+            self._settle(held, {})
+        else:
+            book().handed_in(held.token, batch)
+        return batch
+
+    def _leave(self, work: Work, held: Held, reason: str) -> None:
+        """Tell that the questions are not answered now; the batch stays in the book, and what is set aside for it."""
+        for item in held.items:
+            work.answer(item, _failure(reason, held), None)
 
     async def _ask(self, work: Work, items: Iterable[str]) -> None:
         for _ in range(ROUNDS):
@@ -160,8 +177,8 @@ class BatchProvider:
 
     async def _hand_in_all(self, work: Work, items: Iterable[str]) -> list[str]:
         """Hand in and collect; returns what is to be asked in another way."""
-        chunks = list(self._chunks(work, items))
-        left = await asyncio.gather(*(self._whole_way(work, chunk) for chunk in chunks))
+        parted = list(chunks(work.asked, list(items)))
+        left = await asyncio.gather(*(self._whole_way(work, chunk) for chunk in parted))
         return [item for each in left for item in each]
 
     async def _whole_way(self, work: Work, items: Sequence[str]) -> Sequence[str]:
@@ -175,28 +192,51 @@ class BatchProvider:
             held = replace(held, batch=await self._hand_in(work, held))
         except Fault as fault:
             del work.open[held.token]
-            self._settle(held, {})
-            for item in held.items:
-                work.answer(item, _failure(f"the batch was not taken: {fault.reason}", held), held.token)
+            self._fail_to_hand_in(work, held, fault)
             return ()
         book().handed_in(held.token, str(held.batch))
         return await self._collect(work, held, is_own=True)
 
+    def _fail_to_hand_in(self, work: Work, held: Held, fault: Fault) -> None:
+        """Tell it; what may have been taken counts as spent, and stays in the book where it can be looked for."""
+        if fault.billed and self.batches.is_marked:
+            self._leave(work, held, f"{fault.reason}: run again to look for it")
+            return
+        if fault.billed:
+            self._settle_worst(held)
+        else:
+            self._settle(held, {})
+        told = (
+            f"{fault.reason}: look at the service's list"
+            if fault.billed
+            else f"the batch was not taken: {fault.reason}"
+        )
+        for item in held.items:
+            work.answer(item, _failure(told, held), held.token)
+
     async def _hand_in(self, work: Work, held: Held) -> str:
-        """Hand it in; where nobody knows whether it was taken, it is looked for before it is handed in again."""
+        """Hand it in; where nobody knows whether it was taken, it is looked for before it is handed in again.
+
+        Raises:
+            Fault: it was not taken; `billed` where that is not known.
+        """
         items = {item: work.asked[item] for item in held.items}
+        is_marked = self.batches.is_marked
 
         async def once() -> str:
             try:
                 return await self.batches.hand_in(held.token, items)
             except Fault as fault:
-                if not fault.billed:
+                if not may_be_taken(fault, is_marked=is_marked):
                     raise
                 reason = fault.reason
+            unknown = Fault(reason=f"{reason}; whether it was taken is not known", billed=True)
+            if not is_marked:
+                raise unknown
             try:
-                batch = await self.batches.find(held.token)
+                batch = await self._patiently(lambda: self.batches.find(held.token))
             except Fault:
-                raise Fault(reason=f"{reason}; whether it was taken is not known, look at the service's list") from None
+                raise unknown from None
             if batch is None:
                 raise Fault(reason=reason, retry=True)
             return batch
@@ -217,21 +257,39 @@ class BatchProvider:
             results = await self._patiently(lambda: self.batches.results(batch))
         except Fault as fault:
             del work.open[held.token]
-            for item in held.items:
-                reason = f"batch {batch} was not collected: {fault.reason}: run again to collect it"
-                work.answer(item, _failure(reason, held), None)
-            return ()
+            return self._fail_to_collect(work, held, fault, is_own=is_own)
         del work.open[held.token]
-        self._settle(held, results)
         unsaid = Fault(reason=f"batch {batch} is {standing.word} and has no word on it")
-        told = {item: results.get(item, unsaid) for item in held.items}
+        told = {item: checked(work.asked[item], results.get(item, unsaid)) for item in held.items}
+        self._settle(held, told)
         faults = {item: found for item, found in told.items() if isinstance(found, Fault)}
-        again = set(self.batches.adapts(faults)) | (set() if is_own else set(faults))
+        anew = set() if is_own else {item for item, fault in faults.items() if not fault.billed}
+        again = anew | self.batches.adapts(faults)
         book().collected(held.token, again)
         for item, found in told.items():
             if item not in again:
-                work.answer(item, self._answer(work.asked[item], found, held), held.token)
+                work.answer(item, _answer(found, held), held.token)
         return sorted(again)
+
+    def _fail_to_collect(self, work: Work, held: Held, fault: Fault, *, is_own: bool) -> Sequence[str]:
+        """Tell it, and leave the batch for another run; one whose time is over and that is gone is forgotten.
+
+        Returns:
+            The items to be handed in again: those of an older batch that is gone.
+        """
+        reason = f"batch {held.batch} was not collected: {fault.reason}"
+        if not is_gone(fault):
+            self._leave(work, held, f"{reason}: run again to collect it")
+        elif time.time() < held.made + WAIT_MOST_S:
+            self._leave(work, held, f"{reason}: run again to collect it, or delete {book().path} to ask all of it anew")
+        else:
+            self._settle_worst(held)
+            if not is_own:
+                book().collected(held.token, held.items)
+                return list(held.items)
+            for item in held.items:
+                work.answer(item, _failure(reason, held), held.token)
+        return ()
 
     async def _wait(self, batch: str, held: Held) -> Standing:
         """Look until it is over, ever more rarely; a service that does not answer for a while is looked at again."""
@@ -277,69 +335,50 @@ class BatchProvider:
                 if batch is not None:
                     await self.batches.cancel(batch)
 
-    def _chunks(self, work: Work, items: Iterable[str]) -> Iterator[list[str]]:
-        """Items for one batch each: chats or texts, as many as a service takes."""
-        for chat in (True, False):
-            chunk: list[str] = []
-            size = 0
-            for item in items:
-                asked = work.asked[item]
-                if asked.chat != chat:
-                    continue
-                more = most_prompt_tokens(asked.turns) * BYTES_PER_TOKEN
-                if chunk and (len(chunk) == ITEMS_MOST or size + more > BYTES_MOST):
-                    yield chunk
-                    chunk, size = [], 0
-                chunk.append(item)
-                size += more
-            if chunk:
-                yield chunk
-
     def _reserve(self, work: Work, items: Sequence[str]) -> dict[str, int | None]:
         """Set each item's worst case aside; those for which too little is left are told so."""
         limit = ledger()
         if limit is None or self.price is None:
             return dict.fromkeys(items)
-        reserved: dict[str, int | None] = {}
-        for item in items:
-            worst_usd = self._worst_usd(work.asked[item])
-            number = limit.reserve(worst_usd)
-            if isinstance(number, int):
-                reserved[item] = number
-            else:
-                answer = Answer(
-                    text="",
-                    prompt_tokens=0,
-                    output_tokens=0,
-                    latency_s=0.0,
-                    finish_reason="error",
-                    error=refusal(limit, worst_usd),
-                )
-                work.answer(item, answer, None)
-        return reserved
+        worst_usd = [self._worst_usd(work.asked[item]) for item in items]
+        numbers = limit.reserve_many(worst_usd)
+        spent = limit.spent()
+        for item, number, usd in zip(items, numbers, worst_usd, strict=True):
+            if not isinstance(number, int):
+                work.answer(item, _no_answer(refusal(limit, usd, spent)), None)
+        return {item: number for item, number in zip(items, numbers, strict=True) if isinstance(number, int)}
 
     def _worst_usd(self, asked: Asked) -> float:
         price = self.price
         return 0.0 if price is None else price.usd(most_prompt_tokens(asked.turns), asked.decoding.max_new_tokens)
 
     def _settle(self, held: Held, results: Mapping[str, Reply | Fault]) -> None:
-        """What each cost by the service's own counts; what was not answered is not charged for."""
+        """What each cost by the service's own counts; what was not answered is not charged for.
+
+        What may have been charged for and is not counted costs all that was set aside for it.
+        """
         limit = ledger()
-        for item, number in held.items.items():
-            found = results.get(item)
-            if limit is not None and number is not None:
-                limit.settle(number, self._usd(found) if isinstance(found, Reply) else 0.0)
+        if limit is not None:
+            told = ((number, results.get(item)) for item, number in held.items.items() if number is not None)
+            limit.settle_many({number: self._cost_usd(found) for number, found in told})
+
+    def _cost_usd(self, found: Reply | Fault | None) -> float | None:
+        """Dollars, None where only the most is known."""
+        if isinstance(found, Reply):
+            return self._usd(found)
+        return None if found is not None and found.billed else 0.0
+
+    def _settle_worst(self, held: Held) -> None:
+        self._settle(held, dict.fromkeys(held.items, Fault(reason="lost", billed=True)))
 
     def _usd(self, reply: Reply) -> float:
         return 0.0 if self.price is None else self.price.usd(reply.prompt_tokens, reply.output_tokens)
 
-    def _answer(self, asked: Asked, found: Reply | Fault, held: Held) -> Answer:
-        if isinstance(found, Fault):
-            return _failure(found.reason, held, filtered=found.filtered)
-        problem = usage_problem(found, most_prompt_tokens(asked.turns))
-        if problem is not None:
-            return _failure(problem, held)
-        return answered(found, _waited_s(held), held.size)
+
+def _answer(found: Reply | Fault, held: Held) -> Answer:
+    if isinstance(found, Fault):
+        return _failure(found.reason, held, filtered=found.filtered)
+    return answered(found, _waited_s(held), held.size)
 
 
 def _waited_s(held: Held) -> float:
@@ -347,11 +386,15 @@ def _waited_s(held: Held) -> float:
 
 
 def _failure(reason: str, held: Held, *, filtered: bool = False) -> Answer:
+    return _no_answer(reason, _waited_s(held), "content_filter" if filtered else "error")
+
+
+def _no_answer(reason: str, latency_s: float = 0.0, finish: FinishReason = "error") -> Answer:
     return Answer(
         text="",
         prompt_tokens=0,
         output_tokens=0,
-        latency_s=_waited_s(held),
-        finish_reason="content_filter" if filtered else "error",
+        latency_s=latency_s,
+        finish_reason=finish,
         error=clean_message(" ".join(reason.split())),
     )

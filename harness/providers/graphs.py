@@ -151,8 +151,13 @@ def read_config(folder: Path, *, trust_remote_code: bool) -> PretrainedConfig:
             "cannot read: use provider transformers"
         )
     config.rope_theta = told.get("rope_theta", getattr(config, "rope_theta", None))
+    if "partial_rotary_factor" in told:
+        config.partial_rotary_factor = told["partial_rotary_factor"]
     kind = told.get("rope_type", "default")
-    config.rope_scaling = None if kind == "default" else {key: told[key] for key in told if key != "rope_theta"}
+    if kind == "longrope" and "original_max_position_embeddings" in told:
+        config.original_max_position_embeddings = told["original_max_position_embeddings"]
+    scaling = {key: told[key] for key in told if key not in {"rope_theta", "partial_rotary_factor"}}
+    config.rope_scaling = None if kind == "default" else scaling
     return cast(PretrainedConfig, config)
 
 

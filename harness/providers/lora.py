@@ -5,11 +5,14 @@ Source: Hu et al. 2021, LoRA, arXiv:2106.09685; the scale of rsLoRA: Kalajdzievs
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from harness.errors import HarnessError
 from harness.providers.adapters import WEIGHTS, Adapter
@@ -35,14 +38,47 @@ def merge(network: PreTrainedModel, adapter: Adapter) -> None:
         HarnessError: the adapter cannot be read, holds what is not understood, or fits another model; the network is
             then as it was.
     """
-    pairs = tuple(_pairs(adapter))
-    layers = dict(network.named_modules())
-    found = [(_linear(layers.get(pair.layer), pair, adapter), pair) for pair in pairs]
-    _refuse_shared(network, adapter, [layer for layer, _ in found])
     with torch.no_grad():
-        for layer, pair in found:
+        for layer, pair in matched(network, adapter):
             change = adapter.scale * (pair.up.float() @ pair.down.float())
             layer.weight.copy_(layer.weight.float() + change.to(layer.weight.device))
+
+
+def matched(network: PreTrainedModel, adapter: Adapter) -> Sequence[tuple[nn.Linear, Pair]]:
+    """Each layer that the adapter changes, with its pair, in order of name; never empty.
+
+    Raises:
+        HarnessError: as `merge`.
+    """
+    layers = dict(network.named_modules())
+    found = [(_linear(layers.get(pair.layer), pair, adapter), pair) for pair in _pairs(adapter)]
+    _refuse_shared(network, adapter, [layer for layer, _ in found])
+    return found
+
+
+def refuse_unfit(folder: Path, adapter: Adapter, *, trust_remote_code: bool = False) -> None:
+    """Refuse what `merge` would, by the config of the model in `folder`: no weights are read.
+
+    Raises:
+        HarnessError: as `merge`, or transformers does not know the model's layers.
+    """
+    build: Any = AutoModelForCausalLM.from_config
+    try:
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=trust_remote_code)
+        with torch.device("meta"):
+            network = build(config, trust_remote_code=trust_remote_code)
+    except Exception as error:  # code of models raises whatever it stumbles over
+        raise HarnessError(
+            f"adapter {adapter.folder} cannot be held against the layers of {folder}: {first_line(error)}; "
+            "merge it into the model's weights yourself, and name these"
+        ) from error
+    matched(network, adapter)
+
+
+def adapted_layers(adapter: Adapter) -> list[str]:
+    """The kinds of layers that the adapter changes, such as `q_proj`, in order of name."""
+    with safe_open(adapter.folder / WEIGHTS, framework="pt") as file:
+        return sorted({name.partition(".lora_")[0].rpartition(".")[2] for name in file.keys()})  # noqa: SIM118 - no mapping
 
 
 def _pairs(adapter: Adapter) -> Iterator[Pair]:

@@ -65,7 +65,8 @@ async def get_rows(client: Client, path: str) -> list[Json]:
         Fault: as `post`, but for what the text holds.
     """
     text = await _sent(client.get(path, cast_to=str))
-    return [row for line in str(text).splitlines() if (row := _object(line)) is not None]
+    lines = str(text).split("\n")  # JSON may hold the other ends of line that `splitlines` knows, as U+2028
+    return [row for line in lines if (row := _object(line)) is not None]
 
 
 def _object(line: str) -> Json | None:

@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/batch
 import json
 from collections.abc import Mapping
 
-from harness.providers.batches import Standing
+from harness.providers.batches import Standing, read_alone
 from harness.providers.exchange import Asked, Fault, Reply
 from harness.providers.faults import shown, status_fault
 from harness.providers.official import Json, get, get_rows, post, upload
@@ -16,6 +16,7 @@ OVER = frozenset({"completed", "failed", "expired", "cancelled"})
 WINDOW = "24h"
 MARK = "pytest_scaling_batch"
 LISTED_MOST = 100
+PAGES_MOST = 100
 OK = 200
 
 
@@ -39,13 +40,25 @@ class OpenAIBatches:
         body = {"input_file_id": file, "endpoint": endpoint, "completion_window": WINDOW, "metadata": {MARK: token}}
         return _id(await post(self.client, "/batches", body))
 
+    @property
+    def is_marked(self) -> bool:
+        """See `batches.Batches.is_marked`."""
+        return True
+
     async def find(self, token: str) -> str | None:
-        """See `batches.Batches.find`; looked for among the newest LISTED_MOST."""
-        rows = (await get(self.client, f"/batches?limit={LISTED_MOST}")).get("data")
-        for row in rows if isinstance(rows, list) else ():
-            marks = row.get("metadata") if isinstance(row, Mapping) else None
-            if isinstance(marks, Mapping) and marks.get(MARK) == token:
-                return _id(row)
+        """See `batches.Batches.find`; looked for among the newest PAGES_MOST x LISTED_MOST."""
+        after = ""
+        for _ in range(PAGES_MOST):
+            told = await get(self.client, f"/batches?limit={LISTED_MOST}{after}")
+            rows = told.get("data")
+            listed = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+            for row in listed:
+                marks = row.get("metadata")
+                if isinstance(marks, Mapping) and marks.get(MARK) == token:
+                    return _id(row)
+            if not listed or told.get("has_more") is not True:
+                return None
+            after = f"&after={_id(listed[-1])}"
         return None
 
     async def look(self, batch: str) -> Standing:
@@ -101,7 +114,5 @@ def _result(row: Json, endpoint: str) -> Reply | Fault:
         inner = body.get("error")
         told = inner.get("message") if isinstance(inner, Mapping) else body
         return status_fault(status if isinstance(status, int) else 0, str(told), {})
-    try:
-        return text_reply(body) if endpoint.endswith("/completions") and "chat" not in endpoint else chat_reply(body)
-    except Fault as fault:
-        return fault
+    is_text = endpoint.endswith("/completions") and "chat" not in endpoint
+    return read_alone(text_reply if is_text else chat_reply, body)

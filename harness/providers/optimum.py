@@ -12,7 +12,7 @@ from harness.providers.collecting import import_uncollected
 from harness.providers.transformers import TransformersSource
 from harness.records import ModelSpec, Runtime
 
-VERSION = 1  # rises when the same weights would be exported or asked in another way
+VERSION = 2  # rises when the same weights would be exported or asked in another way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

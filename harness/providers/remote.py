@@ -16,6 +16,7 @@ from harness.providers.arriving import Placed, in_order, parts
 from harness.providers.background import run, submit
 from harness.providers.concurrency import Slot
 from harness.providers.exchange import Asked, Fault, Reply, Service
+from harness.providers.faults import shown
 from harness.providers.line import Line
 from harness.providers.prices import Price
 from harness.providers.remote_options import RemoteOptions
@@ -113,6 +114,8 @@ class RemoteProvider:
             return await self._tries(errand)
         except Fault as fault:
             return _failure(fault, errand)
+        except Exception as error:  # noqa: BLE001 - whatever befalls one question, the others keep their answers
+            return _failure(Fault(reason=f"{type(error).__name__}: {shown(str(error))}"), errand)
 
     async def _tries(self, errand: Errand) -> Answer:
         """The first try goes without tenacity, whose own work was a twentieth of a request's processor time."""

@@ -82,7 +82,7 @@ class RemoteSource:
             raise MissingExtra(f"the {model.provider} provider", self._client.extra, absent)
         _refuse_precision(model, runtime, self.spec)
         self.key = _key(model, self.spec)
-        if is_limited() and not self.options.is_loopback:
+        if is_limited() and not _is_free(self.spec, self.options):
             require_price(model)
 
     @cached_property
@@ -138,6 +138,11 @@ class RemoteSource:
 def _named(place: str) -> object:
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
+
+
+def _is_free(spec: ServiceSpec, options: RemoteOptions) -> bool:
+    """Whether it is a server of models on this machine; what else answers here may be a proxy that sends a bill."""
+    return options.is_loopback and RemoteOptions(base_url=spec.base_url).is_loopback
 
 
 def _refuse_precision(model: ModelSpec, runtime: Runtime, spec: ServiceSpec) -> None:

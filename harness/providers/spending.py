@@ -4,7 +4,8 @@ What a process had set aside when it died counts as spent: the try may have been
 """
 
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Literal
 from harness.providers.alive import Owner, this_process
 
 BUSY_S = 30.0
+RETRY_S = 0.01
 REFUSAL = "not asked: --max-cost-usd"
 SCHEMA = (
+    # AUTOINCREMENT: a number is kept beside a batch for days, and must not come to mean another sum.
     """CREATE TABLE IF NOT EXISTS reserved (
-        id INTEGER PRIMARY KEY, run TEXT NOT NULL, usd REAL NOT NULL,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, usd REAL NOT NULL,
         host TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL
     )""",
     "CREATE INDEX IF NOT EXISTS reserved_run ON reserved (run)",
@@ -30,6 +33,27 @@ class Spent:
 
     settled_usd: float
     reserved_usd: float
+
+
+def open_shared(path: Path) -> sqlite3.Connection:
+    """A file that many processes write to, made when absent.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    until = time.monotonic() + BUSY_S
+    while True:  # SQLite does not wait by itself where two processes change the journal of a new file at once
+        try:
+            file.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                file.close()
+                raise
+            time.sleep(RETRY_S)
+        else:
+            return file
 
 
 class Ledger:
@@ -47,9 +71,7 @@ class Ledger:
         self.path = path
         self.limit_usd = limit_usd
         self._run = run
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        self._file.execute("PRAGMA journal_mode = WAL")
+        self._file = open_shared(path)
         self._file.execute("PRAGMA synchronous = OFF")
         for statement in SCHEMA:
             self._file.execute(statement)
@@ -61,40 +83,75 @@ class Ledger:
             The number to settle it by; "later" while tries on their way may yet leave enough; "never" when what is
             settled already leaves too little.
         """
+        return self.reserve_many([usd])[0]
+
+    def reserve_many(self, worst_usd: Sequence[float]) -> list[int | Literal["later", "never"]]:
+        """Set the worst cases of many tries aside, as many of them as fit; for each what `reserve` returns."""
+        owner = this_process()
         with self._transaction():
             spent = self.spent()
-            lacks_usd = spent.settled_usd + spent.reserved_usd + usd - self.limit_usd
-            if lacks_usd > 0 and self._bury():
+            if spent.settled_usd + spent.reserved_usd + sum(worst_usd) > self.limit_usd and self._bury():
                 spent = self.spent()
-            if spent.settled_usd + usd > self.limit_usd:
-                return "never"
-            if lacks_usd > 0:
-                return "later"
-            owner = this_process()
-            row = self._file.execute(
-                "INSERT INTO reserved (run, usd, host, pid, started) VALUES (?, ?, ?, ?, ?)",
-                (self._run, usd, owner.host, owner.pid, owner.started),
-            )
-            return int(row.lastrowid or 0)
+            settled_usd, reserved_usd = spent.settled_usd, spent.reserved_usd
+            numbers: list[int | Literal["later", "never"]] = []
+            for usd in worst_usd:
+                if settled_usd + usd > self.limit_usd:
+                    numbers.append("never")
+                elif settled_usd + reserved_usd + usd > self.limit_usd:
+                    numbers.append("later")
+                else:
+                    numbers.append(self._set_aside(usd, owner))
+                    reserved_usd += usd
+            return numbers
+
+    def _set_aside(self, usd: float, owner: Owner) -> int:
+        row = self._file.execute(
+            "INSERT INTO reserved (run, usd, host, pid, started) VALUES (?, ?, ?, ?, ?)",
+            (self._run, usd, owner.host, owner.pid, owner.started),
+        )
+        return int(row.lastrowid or 0)
 
     def _bury(self) -> bool:
         """Count as spent what processes that are gone had set aside; whether there was any."""
-        rows = self._file.execute("SELECT id, usd, host, pid, started FROM reserved WHERE run = ?", (self._run,))
-        owned = [(number, usd, Owner(host=host, pid=pid, started=at)) for number, usd, host, pid, at in rows]
-        living = {owner for owner in {owner for *_, owner in owned} if owner.lives()}
-        lost = [(number, usd) for number, usd, owner in owned if owner not in living]
-        self._file.executemany("DELETE FROM reserved WHERE id = ?", [(number,) for number, _ in lost])
-        self._add(sum(usd for _, usd in lost))
-        return bool(lost)
+        rows = self._file.execute("SELECT DISTINCT host, pid, started FROM reserved WHERE run = ?", (self._run,))
+        owners = [Owner(host=host, pid=pid, started=started) for host, pid, started in rows.fetchall()]
+        gone = [(self._run, owner.host, owner.pid, owner.started) for owner in owners if not owner.lives()]
+        for place in gone:
+            where = "FROM reserved WHERE run = ? AND host = ? AND pid = ? AND started = ?"
+            (usd,) = self._file.execute(f"SELECT sum(usd) {where}", place).fetchone()
+            self._add(usd)
+            self._file.execute(f"DELETE {where}", place)
+        return bool(gone)
+
+    def take_over(self, numbers: Iterable[int]) -> None:
+        """What a process that is gone had set aside is this one's, which will settle it; if it still is set aside."""
+        owner = this_process()
+        with self._transaction():
+            self._file.executemany(
+                "UPDATE reserved SET host = ?, pid = ?, started = ? WHERE id = ? AND run = ?",
+                [(owner.host, owner.pid, owner.started, number, self._run) for number in numbers],
+            )
 
     def settle(self, number: int, usd: float) -> None:
         """What the try cost after all; 0 for one that was not charged for.
 
-        Nothing changes where the sum that was set aside has been counted as spent since.
+        Nothing changes where the sum that was set aside has been counted as spent since, or is of another run.
         """
+        self.settle_many({number: usd})
+
+    def settle_many(self, costs_usd: Mapping[int, float | None]) -> None:
+        """As `settle`, for many tries by their numbers; None: all that was set aside."""
         with self._transaction():
-            if self._file.execute("DELETE FROM reserved WHERE id = ?", (number,)).rowcount:
-                self._add(usd)
+            self._add(sum(self._strike(number, usd) for number, usd in costs_usd.items()))
+
+    def _strike(self, number: int, usd: float | None) -> float:
+        """What is to be counted as spent for it."""
+        place = (number, self._run)
+        row = self._file.execute("SELECT usd FROM reserved WHERE id = ? AND run = ?", place).fetchone()
+        if row is None:
+            return 0.0
+        self._file.execute("DELETE FROM reserved WHERE id = ? AND run = ?", place)
+        return float(row[0] if usd is None else usd)
 
     def _add(self, usd: float) -> None:
         self._file.execute(
@@ -163,9 +220,9 @@ def ledger() -> Ledger | None:
     return _Run.ledger
 
 
-def refusal(book: Ledger, worst_usd: float) -> str:
-    """Why a question is not asked that may cost so much; known again by `is_refusal`."""
-    spent = book.spent()
+def refusal(book: Ledger, worst_usd: float, spent: Spent | None = None) -> str:
+    """Why a question is not asked that may cost so much; known again by `is_refusal`. `spent`: if known already."""
+    spent = spent or book.spent()
     return (
         f"{REFUSAL} {book.limit_usd:g} leaves too little: it may cost {worst_usd:.6f} dollars, "
         f"{spent.settled_usd:.6f} are spent and {spent.reserved_usd:.6f} set aside"

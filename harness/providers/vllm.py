@@ -16,7 +16,7 @@ from harness.records import ModelSpec, Quantisation, Runtime
 from harness.registry.memory import SizeUnknown, estimate_memory
 from harness.registry.nvidia import visible_gpus
 
-VERSION = 1  # rises when the same weights and prompt would give another answer
+VERSION = 2  # rises when the same weights and prompt would give another answer
 OPTIONS = ("tensor_parallel", "memory_share", "eager", "quantisation")
 MEMORY_SHARE = 0.9
 """Of a GPU, for weights and cache together: vLLM takes all of it when it starts."""

@@ -8,16 +8,18 @@ from hashlib import sha256
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
+from traceback import clear_frames
 from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from harness.errors import HarnessError
-from harness.providers.adapters import WEIGHTS, Adapter
+from harness.providers.adapters import Adapter
 from harness.providers.allocator import return_freed_memory
 from harness.providers.causal_lm import NOT_FINITE
 from harness.providers.convert import convert
 from harness.providers.encoding import Encoded, Encoder, Unencodable, encode, encoder, turn_end_ids
+from harness.providers.lora import adapted_layers, refuse_unfit
 from harness.providers.quiet import quiet
 from harness.providers.quoting import first_line
 from harness.providers.stopping import cut_at_stop, stop_finder
@@ -70,9 +72,12 @@ def load(weights: TransformersSource, options: EngineOptions) -> "VllmProvider":
     """Start the engine on the weights; a GGUF that was not converted yet is converted first.
 
     Raises:
-        HarnessError: the weights cannot be read, or the engine refuses them.
+        HarnessError: the weights cannot be read, the adapter is another model's, or the engine refuses them.
     """
     folder = convert(weights.located, weights.model.package)
+    if weights.adapter is not None:  # vLLM leaves out what fits no layer, without a word
+        with quiet():
+            refuse_unfit(folder, weights.adapter, trust_remote_code=weights.runtime.trust_remote_code)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from vllm import LLM
@@ -83,10 +88,12 @@ def load(weights: TransformersSource, options: EngineOptions) -> "VllmProvider":
                 str(folder), local_files_only=True, trust_remote_code=weights.runtime.trust_remote_code
             )
             engine = LLM(**engine_arguments(weights, options, folder))
-    except MemoryError:
+    except HarnessError:
         raise
     except Exception as error:  # an engine raises whatever it stumbles over
-        free_engine()
+        free_failed(error)
+        if isinstance(error, MemoryError):
+            raise
         raise HarnessError(
             f"vLLM cannot run model {weights.model.name!r} from {folder}: {first_line(error)}; "
             "use provider transformers"
@@ -120,14 +127,6 @@ def engine_arguments(weights: TransformersSource, options: EngineOptions, folder
         layers = {"lora_target_modules": adapted_layers(adapter)}
         arguments |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": lora_rank(adapter), **layers}
     return arguments
-
-
-def adapted_layers(adapter: Adapter) -> list[str]:
-    """The kinds of layers that the adapter changes, such as `q_proj`, in order of name."""
-    from safetensors import safe_open
-
-    with safe_open(adapter.folder / WEIGHTS, framework="pt") as file:
-        return sorted({name.partition(".lora_")[0].rpartition(".")[2] for name in file.keys()})  # noqa: SIM118 - no mapping
 
 
 def lora_rank(adapter: Adapter) -> int:
@@ -333,13 +332,25 @@ class VllmProvider:
         )
 
 
-def free_engine() -> None:
-    """Free what an engine leaves in this process: its groups, its weights, the device's cache."""
+def free_failed(error: BaseException) -> None:
+    """Free an engine that did not start: the frames of its error hold it, and so do those of the errors before."""
+    reason: BaseException | None = error
+    while reason is not None:
+        clear_frames(reason.__traceback__)
+        reason = reason.__cause__ or reason.__context__
+    free_engine(freeze=False)
+
+
+def free_engine(*, freeze: bool = True) -> None:
+    """Free what an engine leaves in this process: its groups, its weights, the device's cache.
+
+    Without `freeze`, what is still held stays open to later collections.
+    """
     from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
 
     frozen = gc.get_freeze_count()
     cleanup_dist_env_and_memory()
-    if frozen:
+    if frozen and freeze:
         gc.freeze()  # it thaws what was kept out of collections
     return_freed_memory()
 

@@ -252,6 +252,29 @@ def test_an_older_version_is_told_the_rotary_scaling(model_folder: Path, tmp_pat
 
 
 @pytest.mark.usefixtures("old_transformers")
+@pytest.mark.parametrize(("kind", "scaling"), [("default", None), ("linear", {"rope_type": "linear", "factor": 2.0})])
+def test_an_older_version_is_told_how_much_is_rotated(
+    kind: str, scaling: object, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"rope_theta": 1e4, "rope_type": kind, "factor": 2.0, "partial_rotary_factor": 0.25}
+    folder = changed(model_folder, tmp_path / "m", "config.json", rope_parameters=told)
+    monkeypatch.setattr(graphs.AutoConfig, "from_pretrained", lambda *_args, **_kwargs: SimpleNamespace())
+    config = vars(graphs.read_config(folder, trust_remote_code=False))
+    assert config == {"rope_theta": 1e4, "partial_rotary_factor": 0.25, "rope_scaling": scaling}
+
+
+@pytest.mark.usefixtures("old_transformers")
+def test_an_older_version_is_told_the_context_that_was_stretched(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factors = {"short_factor": [1.0] * 4, "long_factor": [2.0] * 4, "original_max_position_embeddings": 128}
+    told = {"rope_theta": 1e4, "rope_type": "longrope", **factors}
+    folder = changed(model_folder, tmp_path / "m", "config.json", rope_parameters=told)
+    monkeypatch.setattr(graphs.AutoConfig, "from_pretrained", lambda *_args, **_kwargs: SimpleNamespace())
+    assert vars(graphs.read_config(folder, trust_remote_code=False))["original_max_position_embeddings"] == 128
+
+
+@pytest.mark.usefixtures("old_transformers")
 def test_frequencies_by_kind_of_layer_are_refused_there(
     model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

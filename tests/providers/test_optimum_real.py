@@ -1,5 +1,6 @@
 """The optimum provider with real engines and a tiny model; run by tox -e onnx and tox -e openvino."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -94,6 +95,22 @@ def test_a_second_load_exports_nothing(
     monkeypatch.setattr(graphs, "EXPORTERS", {})
     again = source(spec_here, FP32).load()
     assert next(again.generate(prompts[:1], Decoding(max_new_tokens=2))).error is None
+
+
+def test_how_much_is_rotated_is_read_as_a_newer_version_writes_it(
+    network_of: Callable[..., Any], tmp_path: Path
+) -> None:
+    network = network_of("phi3", partial_rotary_factor=0.5)
+    network.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    for name in ("rope_theta", "rope_scaling", "partial_rotary_factor"):
+        config.pop(name, None)
+    config["rope_parameters"] = {"rope_theta": 1e4, "rope_type": "default", "partial_rotary_factor": 0.5}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    read = read_weights(tmp_path, config=read_config(tmp_path, trust_remote_code=False), dtype=torch.float32)
+    ids = torch.arange(20)[None]
+    with torch.inference_mode():
+        torch.testing.assert_close(read.train(mode=False)(ids).logits, network.float()(ids).logits)
 
 
 @pytest.mark.parametrize("family", ["qwen2", "mistral"])

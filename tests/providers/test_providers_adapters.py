@@ -17,7 +17,7 @@ from harness.errors import HarnessError, WeightsMissing  # noqa: E402
 from harness.providers import transformers as door  # noqa: E402
 from harness.providers.adapters import CONFIG, WEIGHTS, find_adapter  # noqa: E402
 from harness.providers.base import source  # noqa: E402
-from harness.providers.lora import merge  # noqa: E402
+from harness.providers.lora import matched, merge, refuse_unfit  # noqa: E402
 from harness.providers.precision import Precision  # noqa: E402
 from harness.records import Decoding, ModelSpec, Prompt, Runtime  # noqa: E402
 
@@ -153,6 +153,41 @@ def test_a_head_that_is_also_the_embedding_is_refused(
     merge(network_of(), adapter)
     with pytest.raises(HarnessError, match="also the embedding: not supported"):
         merge(network_of(tie_word_embeddings=True), adapter)
+
+
+def test_each_layer_is_matched_with_its_pair(network_of: Callable[..., Any], adapted: ModelSpec) -> None:
+    network = network_of()
+    found = matched(network, find_adapter(adapted, "ft"))
+    assert [pair.layer for _, pair in found] == sorted(LAYERS)
+    assert all(layer is network.get_submodule(pair.layer) for layer, pair in found)
+
+
+def test_a_config_is_enough_to_refuse_an_adapter(model_folder: Path, adapted: ModelSpec, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes((model_folder / "config.json").read_bytes())
+    refuse_unfit(tmp_path, find_adapter(adapted, "ft"))
+    written(Path(adapted.adapters["ft"]), pairs(layers={"language_model.layers.0.self_attn.q_proj": (32, 32)}))
+    with pytest.raises(
+        HarnessError, match=r"has no linear layer language_model\.layers\.0\.self_attn\.q_proj: .*the/base"
+    ):
+        refuse_unfit(tmp_path, find_adapter(adapted, "ft"))
+
+
+def test_a_tied_head_is_refused_by_its_config(network_of: Callable[..., Any], spec: ModelSpec, tmp_path: Path) -> None:
+    folder = written(tmp_path / "head", pairs(layers={"lm_head": (420, 32)}))
+    adapter = find_adapter(replace(spec, adapters={"ft": str(folder)}), "ft")
+    for tied in (False, True):
+        network_of(tie_word_embeddings=tied).config.save_pretrained(tmp_path / str(tied))
+    refuse_unfit(tmp_path / "False", adapter)
+    with pytest.raises(HarnessError, match="also the embedding: not supported"):
+        refuse_unfit(tmp_path / "True", adapter)
+
+
+def test_layers_that_are_not_known_refuse_an_adapter(adapted: ModelSpec, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "of tomorrow"}')
+    with pytest.raises(
+        HarnessError, match=r"cannot be held against the layers of .*; merge it into the model's weights"
+    ):
+        refuse_unfit(tmp_path, find_adapter(adapted, "ft"))
 
 
 UNSUPPORTED = {

@@ -1,11 +1,13 @@
 """The vllm provider around an engine that is stood in for: a tiny network that answers request by request."""
 
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from weakref import ref
 
 import pytest
 from hypothesis import given
@@ -287,6 +289,79 @@ def test_an_engine_that_does_not_start_is_one_line(vllm_spec: ModelSpec, monkeyp
     monkeypatch.setattr(sys.modules["vllm"], "LLM", fail)
     with pytest.raises(HarnessError, match=r"vLLM cannot run model 'tiny' from .*: no such head size; use provider"):
         source(vllm_spec, FP32).load()
+
+
+@pytest.mark.usefixtures("engines")
+@pytest.mark.parametrize("chained", [False, True])
+def test_an_engine_that_does_not_start_is_freed_while_its_error_is_kept(
+    chained: bool, vllm_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Weights:
+        def __init__(self) -> None:
+            self.held = self
+
+    def start(**_arguments: object) -> None:
+        engine = Weights()
+        made.append(ref(engine))
+        raise RuntimeError("no room for the cache")
+
+    def fail(**arguments: object) -> None:
+        try:
+            start(**arguments)
+        except RuntimeError as error:
+            if chained:
+                raise ValueError("the engine failed") from error
+            raise
+
+    made: list[ref[Weights]] = []
+    thawed: list[bool] = []
+    monkeypatch.setattr(sys.modules["vllm"], "LLM", fail)
+    monkeypatch.setattr(
+        sys.modules["vllm.distributed.parallel_state"],
+        "cleanup_dist_env_and_memory",
+        lambda: thawed.append(gc.collect() >= 0),
+    )
+    frozen: list[int] = []
+    monkeypatch.setattr(vllm_engine.gc, "get_freeze_count", lambda: 1)
+    monkeypatch.setattr(vllm_engine.gc, "freeze", lambda: frozen.append(1))
+    with pytest.raises(HarnessError) as caught:
+        source(vllm_spec, FP32).load()
+    assert caught.value.__cause__ is not None
+    assert (made[0](), thawed, frozen) == (None, [True], [])
+
+
+@pytest.mark.usefixtures("engines")
+def test_a_running_engine_s_leftovers_stay_out_of_collections(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen: list[int] = []
+    monkeypatch.setattr(vllm_engine.gc, "get_freeze_count", lambda: 1)
+    monkeypatch.setattr(vllm_engine.gc, "freeze", lambda: frozen.append(1))
+    vllm_engine.free_engine()
+    assert frozen == [1]
+
+
+def adapted(model: ModelSpec, folder: Path, layer: str) -> ModelSpec:
+    """The model with an adapter of rank 2 for one layer of 32 by 32."""
+    down, up = (f"base_model.model.{layer}.lora_{half}.weight" for half in "AB")
+    save_file({down: torch.ones(2, 32), up: torch.ones(32, 2)}, folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 2, "lora_alpha": 4}')
+    return replace(model, adapters={"ft": str(folder)})
+
+
+def test_an_adapter_of_another_model_starts_no_engine(engines: list[Any], vllm_spec: ModelSpec, tmp_path: Path) -> None:
+    model = adapted(vllm_spec, tmp_path, "language_model.layers.0.self_attn.q_proj")
+    with pytest.raises(HarnessError, match=r"has no linear layer language_model\.layers\.0"):
+        source(model, replace(FP32, adapter="ft")).load()
+    assert engines == []
+
+
+@pytest.mark.usefixtures("engines")
+def test_an_adapter_that_is_too_wide_stops_the_loading_in_one_line(
+    vllm_spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vllm_engine, "LORA_RANKS", (1,))
+    model = adapted(vllm_spec, tmp_path, "model.layers.0.self_attn.q_proj")
+    with pytest.raises(HarnessError, match=r"^adapter .* has rank 2, vLLM takes up to 1: use provider transformers$"):
+        source(model, replace(FP32, adapter="ft")).load()
 
 
 @pytest.mark.usefixtures("engines")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -19,12 +20,22 @@ if find_spec("vllm") is None:  # looked for, and not imported: that takes its ti
 
 import torch
 
+from harness.errors import HarnessError
 from harness.providers.base import source
 from harness.records import Answer, Decoding, ModelSpec, Prompt, Runtime
 
 pytestmark = pytest.mark.slow
 FP32 = Runtime(dtype="fp32", device="cpu")
 RANK, ALPHA = 4, 8
+SIZES = {
+    "self_attn.q_proj": (128, 128),
+    "self_attn.k_proj": (64, 128),
+    "self_attn.v_proj": (64, 128),
+    "self_attn.o_proj": (128, 128),
+    "mlp.gate_proj": (96, 128),
+    "mlp.up_proj": (96, 128),
+    "mlp.down_proj": (128, 96),
+}
 LOAD = """
 import sys, time
 from harness.providers.base import source
@@ -58,12 +69,13 @@ def adapter_folder(wide_folder: Path, tmp_path_factory: pytest.TempPathFactory) 
     torch.manual_seed(1)
     tensors = {}
     for layer in range(2):
-        for name, size in (("q_proj", 128), ("v_proj", 64)):
-            prefix = f"base_model.model.model.layers.{layer}.self_attn.{name}"
-            tensors[f"{prefix}.lora_A.weight"] = torch.randn(RANK, 128) * 0.3
+        for name, (size, width) in SIZES.items():
+            prefix = f"base_model.model.model.layers.{layer}.{name}"
+            tensors[f"{prefix}.lora_A.weight"] = torch.randn(RANK, width) * 0.3
             tensors[f"{prefix}.lora_B.weight"] = torch.randn(size, RANK) * 0.3
     save_file(tensors, folder / "adapter_model.safetensors")
-    config = {"peft_type": "LORA", "r": RANK, "lora_alpha": ALPHA, "target_modules": ["q_proj", "v_proj"]}
+    kinds = [name.partition(".")[2] for name in SIZES]
+    config = {"peft_type": "LORA", "r": RANK, "lora_alpha": ALPHA, "target_modules": kinds}
     told = {"base_model_name_or_path": str(wide_folder), "task_type": "CAUSAL_LM", "bias": "none"}
     (folder / "adapter_config.json").write_text(json.dumps(config | told), encoding="utf-8")
     return folder
@@ -156,6 +168,41 @@ def test_an_adapter_answers_as_one_laid_into_the_weights(wide: ModelSpec, prompt
         loaded.close()
     assert told(answers["vllm"]) == told(answers["transformers"])
     assert numbers(answers["vllm"]) == pytest.approx(numbers(answers["transformers"]), abs=1e-2)
+
+
+def test_an_adapter_of_other_layers_is_refused(wide: ModelSpec, adapter_folder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(adapter_folder / "adapter_model.safetensors")
+    renamed = {name.replace("model.layers.", "language_model.layers."): tensor for name, tensor in tensors.items()}
+    save_file(renamed, tmp_path / "adapter_model.safetensors")
+    (tmp_path / "adapter_config.json").write_bytes((adapter_folder / "adapter_config.json").read_bytes())
+    with pytest.raises(HarnessError, match=r"has no linear layer .*language_model\.layers\.0"):
+        source(replace(wide, adapters={"ft": str(tmp_path)}), replace(FP32, adapter="ft")).load()
+
+
+def test_an_engine_that_fails_late_is_freed_while_its_error_is_kept(
+    wide: ModelSpec, monkeypatch: pytest.MonkeyPatch, prompts: Sequence[Prompt]
+) -> None:
+    import vllm
+
+    class Late(vllm.LLM):
+        def __init__(self, **arguments: Any) -> None:
+            super().__init__(**arguments)
+            weights = self.llm_engine.model_executor.driver_worker.worker.model_runner.model
+            held.append(weakref.ref(weights))
+            raise RuntimeError("no room for the cache")
+
+    held: list[weakref.ref[Any]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(vllm, "LLM", Late)
+        with pytest.raises(HarnessError, match="no room for the cache") as caught:
+            source(wide, FP32).load()
+    assert caught.value.__cause__ is not None
+    assert held[0]() is None
+    again = source(wide, FP32).load()
+    assert next(again.generate(prompts[:1], Decoding(max_new_tokens=2))).error is None
+    again.close()
 
 
 def test_a_closed_engine_gives_its_memory_back(wide: ModelSpec) -> None:

@@ -24,6 +24,7 @@ class BatchService:
         self.cancelled: list[str] = []
         self.looked = 0
         self.lost_replies = 0
+        self.page = 100
 
     @property
     def asked(self) -> list[str]:
@@ -38,7 +39,7 @@ class BatchService:
         if (method, path) == ("POST", "/v1/batches"):
             return self._hand_in(json.loads(body))
         if path.startswith("/v1/batches?"):
-            return told({"data": list(self.batches.values())})
+            return told(self._list(path))
         if path.endswith("/cancel"):
             self.cancelled.append(path.split("/")[-2])
             return told(self._finish(path.split("/")[-2], "cancelled"))
@@ -47,6 +48,13 @@ class BatchService:
         name = path.split("/")[-2]
         lines = "".join(f"{json.dumps(row) if isinstance(row, dict) else row}\n" for row in self.files[name])
         return faulty.reply(200, lines.encode(), content_type="application/octet-stream")
+
+    def _list(self, path: str) -> dict[str, Any]:
+        names = list(self.batches)
+        after = re.search("after=([^&]+)", path)
+        start = names.index(after[1]) + 1 if after else 0
+        page = names[start : start + self.page]
+        return {"data": [self.batches[name] for name in page], "has_more": start + self.page < len(names)}
 
     def _upload(self, body: bytes) -> dict[str, Any]:
         rows = [json.loads(line) for line in re.findall(rb'^\{"custom_id".*\}$', body, re.MULTILINE)]

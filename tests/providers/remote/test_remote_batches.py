@@ -7,7 +7,8 @@ import pytest
 from made_up_batches import BatchService
 from made_up_service import prompts_of, spec_of, status
 
-from harness.providers import anthropic, batch_book, batch_provider, remote, spending
+from harness.providers import anthropic, batch_book, batch_provider, official, remote, spending
+from harness.providers import batches as batches_module
 from harness.providers.alive import Owner
 from harness.providers.batch_book import BatchBook, book, use_batches
 from harness.providers.batch_provider import BatchProvider
@@ -46,8 +47,10 @@ def rows():
 
 
 def die():
-    """What this process has in the book belongs to one that is gone."""
-    book()._file.execute("UPDATE batches SET host = ?, pid = ?", (GONE.host, GONE.pid))
+    """What this process has in the book, and has set aside, belongs to one that is gone."""
+    book()._file.execute("UPDATE items SET host = ?, pid = ?", (GONE.host, GONE.pid))
+    if spending.ledger() is not None:
+        spending.ledger()._file.execute("UPDATE reserved SET host = ?, pid = ?", (GONE.host, GONE.pid))
 
 
 def test_a_model_is_asked_through_batches_only_where_that_was_chosen(serve):
@@ -216,14 +219,14 @@ def test_a_field_that_the_service_does_not_take_is_left_out_in_the_next_batch(se
 
 
 def test_many_questions_are_handed_in_in_several_batches(serve, monkeypatch):
-    monkeypatch.setattr(batch_provider, "ITEMS_MOST", 4)
+    monkeypatch.setattr(batches_module, "ITEMS_MOST", 4)
     service = BatchService()
     assert [answer.text for answer in answers_of(serve(service).url, 10)] == [f"q{n}" for n in range(10)]
     assert len(service.batches) == 3
 
 
 def test_long_questions_are_handed_in_in_several_batches(serve, monkeypatch):
-    monkeypatch.setattr(batch_provider, "BYTES_MOST", 1)
+    monkeypatch.setattr(batches_module, "BYTES_MOST", 1)
     service = BatchService()
     answers_of(serve(service).url, 3)
     assert len(service.batches) == 3
@@ -396,21 +399,18 @@ def test_an_interrupt_has_the_batch_cancelled_and_what_it_answered_collected_lat
 # -- cost
 
 
-def limited(tmp_path, monkeypatch, usd):
-    from harness.providers.remote_options import RemoteOptions
-
-    monkeypatch.setattr(RemoteOptions, "is_loopback", False)
+def limited(tmp_path, usd):
     spending.limit_spending(usd, tmp_path / "spend", "run")
 
 
-def test_a_batch_costs_what_the_service_counts(serve, tmp_path, monkeypatch):
-    limited(tmp_path, monkeypatch, 100)
+def test_a_batch_costs_what_the_service_counts(serve, tmp_path):
+    limited(tmp_path, 100)
     answers_of(serve(BatchService()).url, 3, **PRICED)
     assert spending.ledger().spent() == spending.Spent(settled_usd=pytest.approx(3 * 12 / 1000), reserved_usd=0)
 
 
-def test_what_may_bring_a_run_above_its_limit_is_not_handed_in(serve, tmp_path, monkeypatch):
-    limited(tmp_path, monkeypatch, 1)
+def test_what_may_bring_a_run_above_its_limit_is_not_handed_in(serve, tmp_path):
+    limited(tmp_path, 1)
     service = BatchService()
     answers = answers_of(serve(service).url, 3, **PRICED)
     refused = [answer for answer in answers if spending.is_refusal(answer.error)]
@@ -418,11 +418,184 @@ def test_what_may_bring_a_run_above_its_limit_is_not_handed_in(serve, tmp_path, 
     assert len(service.asked) == 1
 
 
-def test_nothing_is_handed_in_when_nothing_may_be_spent(serve, tmp_path, monkeypatch):
-    limited(tmp_path, monkeypatch, 1e-6)
+def test_nothing_is_handed_in_when_nothing_may_be_spent(serve, tmp_path):
+    limited(tmp_path, 1e-6)
     service = BatchService()
     assert all(spending.is_refusal(answer.error) for answer in answers_of(serve(service).url, 2, **PRICED))
     assert service.batches == {}
+
+
+def spent():
+    found = spending.ledger().spent()
+    return pytest.approx(found.settled_usd), pytest.approx(found.reserved_usd)
+
+
+WORST_USD = (2 * 32 + 512 + len("Be short.") + len("tell q0") + 64) / 1000
+
+
+def test_many_questions_are_set_aside_at_once(serve, tmp_path, monkeypatch):
+    limited(tmp_path, 100.5 * WORST_USD)
+    begun = []
+    transaction = spending.Ledger._transaction
+    monkeypatch.setattr(spending.Ledger, "_transaction", lambda self: begun.append(1) or transaction(self))
+    answers = answers_of(serve(BatchService()).url, 300, **PRICED)
+    assert sum(spending.is_refusal(answer.error) for answer in answers) == 200
+    assert len(begun) <= 3
+
+
+def test_what_a_killed_process_had_set_aside_for_its_batch_is_settled_by_what_it_cost(serve, tmp_path):
+    limited(tmp_path, 100)
+    service = BatchService(looks=10**6)
+    url = serve(service).url
+    abandon(url, **PRICED)
+    service.looks = 0
+    answers_of(url, **PRICED)
+    assert spent() == (3 * 12 / 1000, 0)
+
+
+def billed(row):
+    body = {"choices": [{"message": {"content": "x"}, "finish_reason": "odd"}], "usage": {}}
+    return {"custom_id": row["custom_id"], "response": {"status_code": 200, "body": body}}
+
+
+def uncounted(row):
+    body = {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}
+    usage = {"prompt_tokens": 0, "completion_tokens": 1}
+    return {"custom_id": row["custom_id"], "response": {"status_code": 200, "body": body | {"usage": usage}}}
+
+
+def odd(row):
+    body = {"choices": [{"message": {"content": "x"}, "finish_reason": "stop", "logprobs": {"content": [{}]}}]}
+    body["choices"][0]["logprobs"]["content"][0]["logprob"] = -(10**400)
+    usage = {"prompt_tokens": 9, "completion_tokens": 1}
+    return {"custom_id": row["custom_id"], "response": {"status_code": 200, "body": body | {"usage": usage}}}
+
+
+@pytest.mark.parametrize("made", [billed, uncounted, odd])
+def test_a_reply_that_cannot_be_used_costs_the_worst_case(serve, tmp_path, made):
+    limited(tmp_path, 100)
+    service = BatchService()
+    service.broken["q0"] = made
+    first, second = answers_of(serve(service).url, 2, **PRICED)
+    assert first.error is not None
+    assert second.text == "q1"
+    assert spent() == (WORST_USD + 12 / 1000, 0)
+
+
+@pytest.mark.parametrize("made", [billed, uncounted])
+def test_a_reply_of_an_older_batch_that_cannot_be_used_is_not_asked_for_again(serve, made):
+    service = BatchService(looks=10**6)
+    url = serve(service).url
+    abandon(url, 1)
+    service.looks, service.broken["q0"] = 0, made
+    assert answers_of(url, 1)[0].error is not None
+    assert service.asked == ["q0"]
+
+
+# -- a handing in of which nobody knows how it went
+
+
+def test_a_gateway_that_gives_up_on_a_batch_that_is_taken_has_it_looked_for(serve):
+    service = BatchService()
+    url = serve(service).url
+    hand_in = service._hand_in
+
+    def given_up(body):
+        hand_in(body)
+        return status(504, "gateway timeout")
+
+    service._hand_in = given_up
+    assert [answer.text for answer in answers_of(url, 2)] == ["q0", "q1"]
+    assert service.asked == ["q0", "q1"]
+
+
+def hide_lists(monkeypatch):
+    """The service does not tell which batches it has."""
+    call = BatchService.__call__
+
+    async def hidden(self, head, body):
+        is_list = b"/v1/batches?" in head
+        return status(400, "no lists today") if is_list else await call(self, head, body)
+
+    monkeypatch.setattr(BatchService, "__call__", hidden)
+
+
+def test_a_batch_that_cannot_be_looked_for_now_is_looked_for_by_the_next_run(serve, tmp_path, monkeypatch):
+    limited(tmp_path, 100)
+    service = BatchService()
+    url = serve(service).url
+    with monkeypatch.context() as patch:
+        hide_lists(patch)
+        service.lost_replies = 1
+        assert all("run again to look for it" in each.error for each in answers_of(url, 2, **PRICED))
+        assert spent() == (0, 2 * WORST_USD)
+        die()
+        assert all("run again to look for it" in each.error for each in answers_of(url, 2, **PRICED))
+    die()
+    assert [answer.text for answer in answers_of(url, 2, **PRICED)] == ["q0", "q1"]
+    assert service.asked == ["q0", "q1"]
+    assert spent() == (2 * 12 / 1000, 0)
+    assert rows() == (0, 0)
+
+
+def test_a_batch_is_looked_for_on_all_pages_of_the_list(serve):
+    service = BatchService()
+    service.page = 2
+    url = serve(service).url
+    provider = loaded(url)
+    for number in range(5):
+        service.batches[f"old_{number}"] = {"id": f"old_{number}", "status": "completed", "metadata": None}
+    service.batches["mine"] = {"id": "mine", "status": "completed", "metadata": {"pytest_scaling_batch": "token"}}
+    assert batch_provider.run(provider.batches.find("token"), 10) == "mine"
+    assert batch_provider.run(provider.batches.find("another"), 10) is None
+    provider.close()
+
+
+# -- a batch that is gone
+
+
+@pytest.fixture
+def gone(serve, monkeypatch):
+    """A service that knows nothing any more of what it was handed in; its address."""
+    service = BatchService(looks=10**6)
+    url = serve(service).url
+    abandon(url, 2)
+    call = BatchService.__call__
+
+    async def lost(self, head, body):
+        return status(404, "no such batch") if b"GET /v1/batches/batch_0 " in head else await call(self, head, body)
+
+    monkeypatch.setattr(BatchService, "__call__", lost)
+    service.looks = 0
+    return service, url
+
+
+def test_a_batch_that_is_gone_early_tells_how_to_do_without_it(gone, tmp_path):
+    _, url = gone
+    (reason,) = {answer.error for answer in answers_of(url, 2)}
+    assert f"run again to collect it, or delete {tmp_path / 'batches'} to ask all of it anew" in reason
+    assert rows() == (1, 2)
+
+
+def test_a_batch_that_is_gone_after_its_time_is_asked_anew(gone):
+    service, url = gone
+    book()._file.execute("UPDATE batches SET made = made - ?", (batch_provider.WAIT_MOST_S,))
+    assert [answer.text for answer in answers_of(url, 2)] == ["q0", "q1"]
+    assert len(service.batches) == 2
+    assert rows() == (0, 0)
+
+
+def test_a_batch_of_this_run_that_is_gone_after_its_time_fails_its_questions(serve, monkeypatch):
+    monkeypatch.setattr(batch_provider, "WAIT_MOST_S", -1.0)
+    service = BatchService()
+    call = BatchService.__call__
+
+    async def lost(self, head, body):
+        return status(410, "over") if b"GET /v1/batches/" in head else await call(self, head, body)
+
+    monkeypatch.setattr(BatchService, "__call__", lost)
+    assert "was not collected: 410: over" in answers_of(serve(service).url, 1)[0].error
+    assert rows() == (0, 0)
 
 
 # -- Anthropic
@@ -480,8 +653,8 @@ def anthropic_side(monkeypatch):
     return start
 
 
-def anthropic_answers(count=2, *, chat=True):
-    provider = RemoteSource(spec_of("anthropic"), Runtime()).load()
+def anthropic_answers(count=2, *, chat=True, **options):
+    provider = RemoteSource(spec_of("anthropic", **options), Runtime()).load()
     try:
         return list(provider.generate(prompts_of(count, chat=chat), Decoding()))
     finally:
@@ -527,6 +700,17 @@ def test_a_message_batch_that_may_have_been_taken_is_not_handed_in_again(anthrop
     anthropic_side(cut)
     answers = anthropic_answers()
     assert all("whether it was taken is not known" in answer.error for answer in answers)
+    assert rows() == (0, 0)
+
+
+def test_a_message_batch_that_may_have_been_taken_counts_as_spent(anthropic_side, tmp_path):
+    def cut(_request):
+        raise httpx2.ReadError("cut")
+
+    anthropic_side(cut)
+    limited(tmp_path, 100)
+    anthropic_answers(2, **PRICED)
+    assert spent() == (2 * WORST_USD, 0)
 
 
 def test_a_message_batch_without_an_id_is_told(anthropic_side):
@@ -550,6 +734,15 @@ def test_a_message_batch_of_a_process_killed_while_it_handed_in_is_handed_in_ane
     assert [answer.text for answer in anthropic_answers()] == ["q0", "q1"]
 
 
+def test_a_line_is_no_shorter_for_an_end_of_line_within_its_text():
+    class Client:
+        async def get(self, *_args, **_options):
+            return f'{{"text": "one{chr(0x2028)}two{chr(0x85)}three"}}\r\n{{"text": "four"}}\n'
+
+    found = batch_provider.run(official.get_rows(Client(), "/results"), 10)
+    assert [row["text"] for row in found] == [f"one{chr(0x2028)}two{chr(0x85)}three", "four"]
+
+
 # -- the book
 
 
@@ -566,6 +759,19 @@ def test_an_item_that_lies_in_two_batches_is_given_once(tmp_path):
     made.begin("other", {"a": None})
     found = made.adopt("source", ["a", "b", "c"])
     assert [sorted(held.items) for held in found] == [["a", "b"]]
+    made.close()
+
+
+def test_each_process_takes_its_own_part_of_a_batch(tmp_path, monkeypatch):
+    made = BatchBook(tmp_path / "own")
+    made.begin("source", dict.fromkeys("abcd"))
+    made._file.execute("UPDATE items SET host = 'gone'")
+    (first,) = made.adopt("source", ["a", "b"])
+    made._file.execute("UPDATE items SET pid = pid + 1 WHERE host != 'gone'")  # now another's, which lives
+    monkeypatch.setattr(Owner, "lives", lambda self: self.host != "gone")
+    (second,) = made.adopt("source", ["b", "c", "d"])
+    assert (sorted(first.items), sorted(second.items)) == (["a", "b"], ["c", "d"])
+    assert first.token == second.token
     made.close()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_service import spec_of
 
 from harness.errors import HarnessError, MissingExtra, StudyError, UnknownName
 from harness.providers import keys, prices, remote_source, spending
@@ -477,6 +478,22 @@ def test_a_limit_that_cannot_be_kept_is_told_at_once(tmp_path, monkeypatch):
     with pytest.raises(HarnessError, match="add usd_per_million"):
         RemoteSource(priced("openai", "unknown"), Runtime())
     assert RemoteSource(priced("openai", "gpt-4o-mini-2024-07-18"), Runtime()).load() is not None
+
+
+def test_an_address_on_this_machine_is_free_only_where_a_server_of_models_is_named(tmp_path):
+    spending.limit_spending(1, tmp_path / "spend", "run")
+    proxy = spec_of("openai_compatible", base_url="http://127.0.0.1:1/v1")
+    with pytest.raises(HarnessError, match="add usd_per_million"):
+        RemoteSource(proxy, Runtime())
+    assert RemoteSource(spec_of("ollama", base_url="http://localhost:1/v1"), Runtime()).load() is not None
+    with pytest.raises(HarnessError, match="add usd_per_million"):
+        RemoteSource(spec_of("ollama", base_url="http://10.0.0.1:1/v1"), Runtime())
+
+
+def test_a_limit_holds_for_a_server_of_ones_own_that_is_said_to_be_free(tmp_path):
+    spending.limit_spending(1, tmp_path / "spend", "run")
+    free = spec_of("openai_compatible", base_url="http://127.0.0.1:1/v1", usd_per_million={"input": 0, "output": 0})
+    assert RemoteSource(free, Runtime()).load() is not None
 
 
 # -- faults and counts

@@ -3,13 +3,18 @@
 import multiprocessing
 import os
 import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up_service import spec_of
 
-from harness.providers import spending
+from harness.providers import alive, spending
 from harness.providers.alive import Owner, this_process
 from harness.providers.bill import Bill, bill_lines
 from harness.providers.spending import Ledger, Spent, is_refusal, refusal
@@ -149,7 +154,75 @@ def test_a_refusal_is_known_again(tmp_path):
     book.close()
 
 
+def test_a_number_never_comes_to_mean_another_sum(tmp_path):
+    book = Ledger(tmp_path / "spend", "run", 1.0)
+    first = book.reserve(0.5)
+    book.settle(first, 0.1)
+    assert book.reserve(0.5) != first
+    book.close()
+
+
+def test_a_number_of_another_run_settles_nothing(tmp_path):
+    first, other = (Ledger(tmp_path / "spend", run, 1.0) for run in ("run", "other"))
+    number = first.reserve(0.5)
+    other.settle(number, 0.1)
+    assert first.spent() == Spent(settled_usd=0.0, reserved_usd=0.5)
+    first.close()
+    other.close()
+
+
+def test_what_is_taken_over_is_not_lost_with_its_process(tmp_path):
+    book = Ledger(tmp_path / "spend", "run", 1.0)
+    leave_behind(book, 0.9)
+    (number,) = book._file.execute("SELECT id FROM reserved").fetchone()
+    book.take_over([number])
+    assert book.reserve(0.5) == "later"
+    book.settle(number, 0.2)
+    assert book.spent() == Spent(settled_usd=0.2, reserved_usd=0.0)
+    book.close()
+
+
+def test_a_cost_that_nobody_counted_is_all_that_was_set_aside(tmp_path):
+    book = Ledger(tmp_path / "spend", "run", 1.0)
+    book.settle_many({book.reserve(0.25): None, book.reserve(0.5): 0.125})
+    assert book.spent() == Spent(settled_usd=0.375, reserved_usd=0.0)
+    book.close()
+
+
+@given(st.lists(st.floats(0.001, 2), max_size=30))
+def test_many_are_set_aside_as_one_by_one(tmp_path_factory, worst_usd):
+    folder = tmp_path_factory.mktemp("spend")
+    one, many = (Ledger(folder / name, "run", 3.0) for name in ("one", "many"))
+    assert many.reserve_many(worst_usd) == [one.reserve(usd) for usd in worst_usd]
+    one.close()
+    many.close()
+
+
+def test_a_file_whose_journal_another_process_is_changing_is_waited_for(tmp_path, monkeypatch):
+    holder = sqlite3.connect(tmp_path / "spend", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    monkeypatch.setattr(spending, "BUSY_S", 0.02)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        spending.open_shared(tmp_path / "spend")
+    holder.execute("ROLLBACK")
+    spending.open_shared(tmp_path / "spend").close()
+    holder.close()
+
+
 # -- owners
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells how a process stands")
+def test_a_process_that_ended_and_that_nobody_took_notice_of_does_not_live():
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    owner = replace(this_process(), pid=process.pid, started=alive._started(process.pid))
+    assert owner.lives()
+    process.kill()
+    until = time.monotonic() + 10
+    while owner.lives() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not owner.lives()
+    process.communicate()
 
 
 def test_this_process_lives_and_one_that_was_here_before_does_not():
