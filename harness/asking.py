@@ -10,7 +10,7 @@ from harness.flights import Flights
 from harness.loaded import Loaded
 from harness.planning import Planned, Sources
 from harness.providers.arriving import Arriving
-from harness.providers.base import Provider
+from harness.providers.base import Provider, failed
 from harness.records import Answer, Cell
 from harness.study import Study
 from harness.watchdog import Watchdog, end_process
@@ -26,11 +26,6 @@ class Trouble:
 
     reason: str
     out_of_memory: bool
-
-
-def failed(reason: str) -> Answer:
-    """The answer that was not given."""
-    return Answer(text="", prompt_tokens=0, output_tokens=0, latency_s=0.0, finish_reason="error", error=reason)
 
 
 def _reason(error: Exception) -> str:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
-from harness.asking import NO_ANSWER, Asker, failed
+from harness.asking import NO_ANSWER, Asker
 from harness.batching import batches, estimated_tokens
 from harness.errors import HarnessError, StoreError
 from harness.flights import Flights, Record, bury
@@ -20,7 +20,7 @@ from harness.group import Group
 from harness.loaded import Loaded
 from harness.planning import Planned, Planner, Sources
 from harness.prompts.render import messages
-from harness.providers.base import Provider
+from harness.providers.base import Provider, failed
 from harness.providers.bill import Bill
 from harness.providers.services import is_remote
 from harness.providers.spending import is_refusal

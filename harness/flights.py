@@ -5,22 +5,17 @@ answer, so a mark whose process is gone is a death. A death is witnessed when th
 or the worker's own watchdog ended it; without a witness it may have been anything, such as the whole machine.
 """
 
-import os
-import platform
-import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Literal
 
+from harness.processes import Owner, this_process
 from harness.storefile import StoreFile, chunks, storable_message
 
 # Kills of a whole run at random moments, on average ten answers apart, hit the same lone question this often in a row
 # less than once in a thousand: one in ten each time, and what was alone in flight once is asked last.
 UNWITNESSED_MOST = 4
 DEATHS_LEAST = 2
-PROC = Path("/proc")
 
 Standing = Literal["taken", "suspect", "crashed"]
 
@@ -80,7 +75,8 @@ class Flights:
         """Mark the keys as in flight; one that is marked by itself has nobody to share the blame."""
         with self._file.transaction(synced=False) as connection:
             if not self._registered:
-                row = (self._owner, host(), os.getpid(), _started(os.getpid()))
+                mine = this_process()
+                row = (self._owner, mine.host, mine.pid, mine.started)
                 connection.execute("INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?)", row)
             alone = len(keys) == 1
             connection.executemany(
@@ -106,7 +102,7 @@ class Flights:
     def look(self, keys: Sequence[str]) -> dict[str, Record]:
         """The record of each key that is not free; marks of processes that are gone become deaths."""
         marks = [row for part in chunks(keys) for row in self._marks(part)]
-        gone = {mark[1] for mark in marks if _is_gone(*mark[2:])}
+        gone = {name for _, name, process in marks if process.is_gone()}
         for owner in sorted(gone):
             bury(self._file, owner)
         taken = {mark[0] for mark in marks if mark[1] not in gone}
@@ -123,11 +119,15 @@ class Flights:
         self.look([key])
         return sum(death.owner.partition("/")[0] == run for death in self._deaths([key]).get(key, ()))
 
-    def _marks(self, keys: Sequence[str]) -> list[tuple[str, str, str, int, str]]:
+    def _marks(self, keys: Sequence[str]) -> list[tuple[str, str, Owner]]:
         rows = self._file.select(
             "SELECT key, owner, host, pid, started FROM in_flight JOIN processes USING (owner) WHERE key IN (%s)", keys
         )
-        return [(key, owner, at, pid, started) for key, owner, at, pid, started in rows if owner != self._owner]
+        return [
+            (key, owner, Owner(host=at, pid=pid, started=started))
+            for key, owner, at, pid, started in rows
+            if owner != self._owner
+        ]
 
     def _deaths(self, keys: Iterable[str]) -> dict[str, list[Death]]:
         found: dict[str, list[Death]] = {}
@@ -165,40 +165,3 @@ def bury(file: StoreFile, owner: str, *, witnessed: bool = False, reason: str | 
 def last_death_id(file: StoreFile) -> int:
     """The newest death's row id, 0 when nothing ever died."""
     return int(file.select("SELECT coalesce(max(id), 0) FROM deaths")[0][0])
-
-
-@cache
-def host() -> str:
-    """The place within which a process number names one process: machine, boot and container."""
-    parts = [socket.gethostname(), platform.node()]
-    for path in (PROC / "sys/kernel/random/boot_id", PROC / "self/ns/pid"):
-        try:
-            parts.append(str(path.readlink()) if path.is_symlink() else path.read_text(encoding="ascii").strip())
-        except OSError:
-            parts.append("")
-    return "|".join(parts)
-
-
-def _is_gone(at: str, pid: int, started: str) -> bool:
-    """Whether the process is known to have ended; of one elsewhere nothing is known, nor on Windows."""
-    if at != host() or os.name == "nt":  # where signal 0 is no question but Ctrl-C
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass  # it is somebody else's process: perhaps another one with the same number
-    return _started(pid) != started
-
-
-def _started(pid: int) -> str:
-    """When the process began, in the system's own ticks; "" where that cannot be told, "ended" for a zombie.
-
-    Source: proc_pid_stat(5), fields 3 and 22.
-    """
-    try:
-        fields = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "ended" if fields[0] in "ZX" else fields[19]

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import flights
-from harness.flights import UNWITNESSED_MOST, Death, Flights, Record, bury, host, last_death_id
+from harness import processes
+from harness.flights import UNWITNESSED_MOST, Death, Flights, Record, bury, last_death_id
+from harness.processes import host
 from harness.storefile import StoreFile
 
 
@@ -34,7 +35,7 @@ MARKER = textwrap.dedent("""
 """)
 
 
-SAYS_WHERE = "from harness.flights import host; print(host())"
+SAYS_WHERE = "from harness.processes import host; print(host())"
 
 
 def die(file, owner, *keys):
@@ -103,7 +104,7 @@ def test_whoever_was_at_nothing_leaves_no_death(file):
 
 def test_of_processes_elsewhere_nothing_is_known(file, monkeypatch):
     die(file, "one/gw0", "a")
-    monkeypatch.setattr(flights, "host", lambda: "elsewhere")
+    monkeypatch.setattr(processes, "host", lambda: "elsewhere")
     assert Flights(file, "two/gw0").look(["a"])["a"].standing == "taken"
 
 
@@ -141,7 +142,7 @@ def test_the_watchdogs_word_is_the_reason(file):
 
 def test_the_place_is_one_line_and_the_same_for_all():
     told = subprocess.run(
-        [sys.executable, "-c", "from harness.flights import host; print(host())"],
+        [sys.executable, "-c", "from harness.processes import host; print(host())"],
         capture_output=True,
         text=True,
         check=True,

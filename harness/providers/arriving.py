@@ -1,6 +1,7 @@
 """Answers in the order in which they come: what costs money is kept at once, not when a batch's slowest is there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from queue import Empty, SimpleQueue
 from time import perf_counter
 from typing import Protocol, runtime_checkable
@@ -52,3 +53,9 @@ def in_order(arrived: Iterator[Sequence[Placed]]) -> Iterator[Answer]:
         while following in waiting:
             yield waiting.pop(following)
             following += 1
+
+
+def all_in_order(arrived: Generator[Sequence[Placed]]) -> Iterator[Answer]:
+    """As `in_order`; one that is left early closes what it reads from."""
+    with closing(arrived):
+        yield from in_order(arrived)

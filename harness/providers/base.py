@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 from harness.errors import HarnessError, UnknownName
 from harness.providers.services import SERVICES
-from harness.records import Answer, Decoding, ModelSpec, Prompt, Runtime
+from harness.records import Answer, Decoding, FinishReason, ModelSpec, Prompt, Runtime
 
 PROVIDERS = {
     "transformers": "harness.providers.transformers:TransformersSource",
@@ -19,6 +19,11 @@ PROVIDERS = {
 
 ADAPTING = frozenset({"transformers", "vllm", "optimum", "openvino", "planted"})
 """Providers that apply a model's adapters; a planted model needs none to answer as one."""
+
+
+def failed(reason: str, latency_s: float = 0.0, finish: FinishReason = "error") -> Answer:
+    """The answer that was not given, with why, after so many seconds of trying."""
+    return Answer(text="", prompt_tokens=0, output_tokens=0, latency_s=latency_s, finish_reason=finish, error=reason)
 
 
 class Provider(Protocol):

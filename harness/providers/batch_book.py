@@ -5,13 +5,12 @@ A row is written before its batch is handed in, so that there is no moment at wh
 
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.providers.alive import Owner, this_process
-from harness.providers.spending import open_shared
+from harness.processes import Owner, this_process
+from harness.providers.sharedfile import open_shared, transaction
 
 SQL_VARIABLES = 500
 # What both services take in one batch: https://platform.openai.com/docs/guides/batch#rate-limits tells 50,000.
@@ -60,7 +59,7 @@ class BatchBook:
     def begin(self, source: str, items: Mapping[str, int | None]) -> Held:
         """Note a batch that is about to be handed in, with the number of what is set aside for each item."""
         owner, token, made = this_process(), uuid.uuid4().hex, time.time()
-        with self._transaction():
+        with transaction(self._file):
             self._file.execute("INSERT INTO batches VALUES (?, NULL, ?, ?)", (token, source, made))
             self._file.executemany(
                 "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?)",
@@ -70,7 +69,7 @@ class BatchBook:
 
     def handed_in(self, token: str, batch: str) -> None:
         """The service took it, under that id."""
-        with self._transaction():
+        with transaction(self._file):
             self._file.execute("UPDATE batches SET batch = ? WHERE token = ?", (batch, token))
 
     def adopt(self, source: str, items: Collection[str]) -> list[Held]:
@@ -80,7 +79,7 @@ class BatchBook:
         several batches is given with the first.
         """
         mine = this_process()
-        with self._transaction():
+        with transaction(self._file):
             found: dict[str, dict[str, int | None]] = {}
             seen: set[str] = set()
             for token, item, number in self._free(source, items, mine):
@@ -95,7 +94,7 @@ class BatchBook:
 
     def collected(self, token: str, items: Collection[str]) -> None:
         """These items are answered, or will not be; a batch without items is forgotten."""
-        with self._transaction():
+        with transaction(self._file):
             self._file.executemany("DELETE FROM items WHERE token = ? AND item = ?", [(token, item) for item in items])
             self._file.execute(
                 "DELETE FROM batches WHERE token = ? AND NOT EXISTS (SELECT 1 FROM items WHERE items.token = ?)",
@@ -130,16 +129,6 @@ class BatchBook:
         batch, made = self._file.execute("SELECT batch, made FROM batches WHERE token = ?", (token,)).fetchone()
         (size,) = self._file.execute("SELECT count(*) FROM items WHERE token = ?", (token,)).fetchone()
         return Held(token=token, batch=batch, made=made, size=size, items=items)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._file.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._file.execute("ROLLBACK")
-            raise
-        self._file.execute("COMMIT")
 
 
 class _Process:

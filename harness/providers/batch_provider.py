@@ -16,8 +16,9 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
 from harness.prompts.render import messages
-from harness.providers.arriving import Placed, in_order, parts
+from harness.providers.arriving import Placed, all_in_order, parts
 from harness.providers.background import run, submit
+from harness.providers.base import failed
 from harness.providers.batch_book import Held, book
 from harness.providers.batches import Batches, Standing, checked, chunks, is_gone, may_be_taken
 from harness.providers.exchange import Asked, Fault, Reply
@@ -80,11 +81,7 @@ class BatchProvider:
 
         An iterator that is left early has the batches cancelled; what they answered before is collected the next time.
         """
-        arrived = self.arriving(prompts, decoding)
-        try:
-            yield from in_order(arrived)
-        finally:
-            arrived.close()
+        return all_in_order(self.arriving(prompts, decoding))
 
     def arriving(self, prompts: Sequence[Prompt], decoding: Decoding) -> Generator[Sequence[Placed]]:
         """As `generate`, batch by batch; see `arriving.Arriving`. What was taken is struck from the book."""
@@ -390,11 +387,4 @@ def _failure(reason: str, held: Held, *, filtered: bool = False) -> Answer:
 
 
 def _no_answer(reason: str, latency_s: float = 0.0, finish: FinishReason = "error") -> Answer:
-    return Answer(
-        text="",
-        prompt_tokens=0,
-        output_tokens=0,
-        latency_s=latency_s,
-        finish_reason=finish,
-        error=clean_message(" ".join(reason.split())),
-    )
+    return failed(clean_message(" ".join(reason.split())), latency_s, finish)

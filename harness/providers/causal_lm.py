@@ -12,6 +12,7 @@ from transformers import AutoTokenizer, DynamicCache, PreTrainedModel
 from harness.errors import HarnessError
 from harness.providers.adapters import Adapter
 from harness.providers.allocator import keep_freed_memory, return_freed_memory
+from harness.providers.base import failed
 from harness.providers.convert import convert
 from harness.providers.decoding import Choose, Limits, Read, Start, Written, greedy, read, reference_nll, sampler, write
 from harness.providers.encoding import Encoded, Encoder, Unencodable, encode, encoder, turn_end_ids
@@ -105,7 +106,7 @@ class TransformersProvider:
         row = 0
         for item in coded:
             if isinstance(item, Unencodable):
-                yield _failure(item.reason, started)
+                yield failed(item.reason, perf_counter() - started)
                 continue
             while row not in finished:
                 number, answer = next(answers)
@@ -174,17 +175,6 @@ class TransformersProvider:
             bos_count=row.bos_count,
             error=NOT_FINITE if failed else None,
         )
-
-
-def _failure(reason: str, started: float) -> Answer:
-    return Answer(
-        text="",
-        prompt_tokens=0,
-        output_tokens=0,
-        latency_s=perf_counter() - started,
-        finish_reason="error",
-        error=reason,
-    )
 
 
 def _chooser(rows: Sequence[Encoded], decoding: Decoding) -> Choose:

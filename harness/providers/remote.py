@@ -12,8 +12,9 @@ from typing import Literal
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from harness.prompts.render import messages
-from harness.providers.arriving import Placed, in_order, parts
+from harness.providers.arriving import Placed, all_in_order, parts
 from harness.providers.background import run, submit
+from harness.providers.base import failed
 from harness.providers.concurrency import Slot
 from harness.providers.exchange import Asked, Fault, Reply, Service
 from harness.providers.faults import shown
@@ -70,11 +71,7 @@ class RemoteProvider:
 
         An iterator that is left early takes back what has not been answered.
         """
-        arrived = self.arriving(prompts, decoding)
-        try:
-            yield from in_order(arrived)
-        finally:
-            arrived.close()
+        return all_in_order(self.arriving(prompts, decoding))
 
     def arriving(self, prompts: Sequence[Prompt], decoding: Decoding) -> Generator[Sequence[Placed]]:
         """As `generate`, in the order in which the answers come; see `arriving.Arriving`."""
@@ -240,11 +237,5 @@ def answered(reply: Reply, latency_s: float, concurrency: int) -> Answer:
 
 def _failure(fault: Fault, errand: Errand) -> Answer:
     tries = f" (after {errand.tries} tries in {errand.told_s():.3g} s)" if errand.tries > 1 else ""
-    return Answer(
-        text="",
-        prompt_tokens=0,
-        output_tokens=0,
-        latency_s=errand.told_s(),
-        finish_reason="content_filter" if fault.filtered else "error",
-        error=clean_message(" ".join(f"{fault.reason}{tries}".split())),
-    )
+    reason = clean_message(" ".join(f"{fault.reason}{tries}".split()))
+    return failed(reason, errand.told_s(), "content_filter" if fault.filtered else "error")

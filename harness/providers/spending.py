@@ -3,18 +3,14 @@
 What a process had set aside when it died counts as spent: the try may have been charged for.
 """
 
-import sqlite3
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.providers.alive import Owner, this_process
+from harness.processes import Owner, this_process
+from harness.providers.sharedfile import open_shared, transaction
 
-BUSY_S = 30.0
-RETRY_S = 0.01
 REFUSAL = "not asked: --max-cost-usd"
 SCHEMA = (
     # AUTOINCREMENT: a number is kept beside a batch for days, and must not come to mean another sum.
@@ -35,27 +31,6 @@ class Spent:
     reserved_usd: float
 
 
-def open_shared(path: Path) -> sqlite3.Connection:
-    """A file that many processes write to, made when absent.
-
-    Raises:
-        sqlite3.Error: it cannot be opened.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-    until = time.monotonic() + BUSY_S
-    while True:  # SQLite does not wait by itself where two processes change the journal of a new file at once
-        try:
-            file.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                file.close()
-                raise
-            time.sleep(RETRY_S)
-        else:
-            return file
-
-
 class Ledger:
     """The spending of one run, as one process keeps it; used from one thread at a time."""
 
@@ -72,7 +47,7 @@ class Ledger:
         self.limit_usd = limit_usd
         self._run = run
         self._file = open_shared(path)
-        self._file.execute("PRAGMA synchronous = OFF")
+        self._file.execute("PRAGMA synchronous = NORMAL")
         for statement in SCHEMA:
             self._file.execute(statement)
 
@@ -88,7 +63,7 @@ class Ledger:
     def reserve_many(self, worst_usd: Sequence[float]) -> list[int | Literal["later", "never"]]:
         """Set the worst cases of many tries aside, as many of them as fit; for each what `reserve` returns."""
         owner = this_process()
-        with self._transaction():
+        with transaction(self._file):
             spent = self.spent()
             if spent.settled_usd + spent.reserved_usd + sum(worst_usd) > self.limit_usd and self._bury():
                 spent = self.spent()
@@ -126,7 +101,7 @@ class Ledger:
     def take_over(self, numbers: Iterable[int]) -> None:
         """What a process that is gone had set aside is this one's, which will settle it; if it still is set aside."""
         owner = this_process()
-        with self._transaction():
+        with transaction(self._file):
             self._file.executemany(
                 "UPDATE reserved SET host = ?, pid = ?, started = ? WHERE id = ? AND run = ?",
                 [(owner.host, owner.pid, owner.started, number, self._run) for number in numbers],
@@ -141,7 +116,7 @@ class Ledger:
 
     def settle_many(self, costs_usd: Mapping[int, float | None]) -> None:
         """As `settle`, for many tries by their numbers; None: all that was set aside."""
-        with self._transaction():
+        with transaction(self._file):
             self._add(sum(self._strike(number, usd) for number, usd in costs_usd.items()))
 
     def _strike(self, number: int, usd: float | None) -> float:
@@ -170,16 +145,6 @@ class Ledger:
     def close(self) -> None:
         """Close the file; the ledger is not used again."""
         self._file.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._file.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._file.execute("ROLLBACK")
-            raise
-        self._file.execute("COMMIT")
 
 
 class _Run:

@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 from harness.errors import HarnessError
 from harness.providers.adapters import Adapter
 from harness.providers.allocator import return_freed_memory
+from harness.providers.base import failed
 from harness.providers.causal_lm import NOT_FINITE
 from harness.providers.convert import convert
 from harness.providers.encoding import Encoded, Encoder, Unencodable, encode, encoder, turn_end_ids
@@ -189,7 +190,7 @@ class VllmProvider:
         place = 0
         for item in coded:
             if isinstance(item, Unencodable):
-                yield _failure(item.reason, started)
+                yield failed(item.reason, perf_counter() - started)
                 continue
             while not asked[place].is_settled:
                 next(waiting)
@@ -372,17 +373,6 @@ def _loss(output: Any, row: Encoded) -> float:  # noqa: ANN401 - vllm's RequestO
     count = len(row.reference or ())
     total: float = sum(told.logprobs[start] for start in told.start_indices[-count:])
     return -total / count
-
-
-def _failure(reason: str, started: float) -> Answer:
-    return Answer(
-        text="",
-        prompt_tokens=0,
-        output_tokens=0,
-        latency_s=perf_counter() - started,
-        finish_reason="error",
-        error=reason,
-    )
 
 
 def _cpu_cache_bytes(weights: TransformersSource, context: int) -> int:

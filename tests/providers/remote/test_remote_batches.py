@@ -7,9 +7,9 @@ import pytest
 from made_up_batches import BatchService
 from made_up_service import prompts_of, spec_of, status
 
+from harness.processes import Owner
 from harness.providers import anthropic, batch_book, batch_provider, official, remote, spending
 from harness.providers import batches as batches_module
-from harness.providers.alive import Owner
 from harness.providers.batch_book import BatchBook, book, use_batches
 from harness.providers.batch_provider import BatchProvider
 from harness.providers.remote_source import RemoteSource
@@ -436,11 +436,11 @@ WORST_USD = (2 * 32 + 512 + len("Be short.") + len("tell q0") + 64) / 1000
 def test_many_questions_are_set_aside_at_once(serve, tmp_path, monkeypatch):
     limited(tmp_path, 100.5 * WORST_USD)
     begun = []
-    transaction = spending.Ledger._transaction
-    monkeypatch.setattr(spending.Ledger, "_transaction", lambda self: begun.append(1) or transaction(self))
+    transaction = spending.transaction
+    monkeypatch.setattr(spending, "transaction", lambda file: begun.append(1) or transaction(file))
     answers = answers_of(serve(BatchService()).url, 300, **PRICED)
     assert sum(spending.is_refusal(answer.error) for answer in answers) == 200
-    assert len(begun) <= 3
+    assert 0 < len(begun) <= 3
 
 
 def test_what_a_killed_process_had_set_aside_for_its_batch_is_settled_by_what_it_cost(serve, tmp_path):

@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up_service import spec_of
 
-from harness.providers import alive, spending
-from harness.providers.alive import Owner, this_process
+from harness.processes import Owner, owner_of, this_process
+from harness.providers import sharedfile, spending
 from harness.providers.bill import Bill, bill_lines
 from harness.providers.spending import Ledger, Spent, is_refusal, refusal
 from harness.records import Answer, ModelSpec
@@ -201,11 +200,11 @@ def test_many_are_set_aside_as_one_by_one(tmp_path_factory, worst_usd):
 def test_a_file_whose_journal_another_process_is_changing_is_waited_for(tmp_path, monkeypatch):
     holder = sqlite3.connect(tmp_path / "spend", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
-    monkeypatch.setattr(spending, "BUSY_S", 0.02)
+    monkeypatch.setattr(sharedfile, "BUSY_S", 0.02)
     with pytest.raises(sqlite3.OperationalError, match="locked"):
-        spending.open_shared(tmp_path / "spend")
+        sharedfile.open_shared(tmp_path / "spend")
     holder.execute("ROLLBACK")
-    spending.open_shared(tmp_path / "spend").close()
+    sharedfile.open_shared(tmp_path / "spend").close()
     holder.close()
 
 
@@ -215,7 +214,7 @@ def test_a_file_whose_journal_another_process_is_changing_is_waited_for(tmp_path
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells how a process stands")
 def test_a_process_that_ended_and_that_nobody_took_notice_of_does_not_live():
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    owner = replace(this_process(), pid=process.pid, started=alive._started(process.pid))
+    owner = owner_of(process.pid)
     assert owner.lives()
     process.kill()
     until = time.monotonic() + 10
@@ -236,12 +235,12 @@ def test_a_process_of_somebody_else_is_told_by_its_start(monkeypatch):
     def forbidden(_pid, _signal):
         raise PermissionError
 
-    monkeypatch.setattr("harness.providers.alive.os.kill", forbidden)
+    monkeypatch.setattr("harness.processes.os.kill", forbidden)
     assert this_process().lives()
 
 
 def test_a_process_whose_start_is_not_told_is_told_by_its_number(monkeypatch, tmp_path):
-    monkeypatch.setattr("harness.providers.alive.Path", lambda _place: tmp_path / "none")
+    monkeypatch.setattr("harness.processes.PROC", tmp_path / "none")
     assert this_process().started == ""
     assert this_process().lives()
 
