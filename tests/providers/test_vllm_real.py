@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +23,7 @@ import torch
 from harness.errors import HarnessError
 from harness.providers.base import source
 from harness.records import Answer, Decoding, ModelSpec, Prompt, Runtime
+from tests.providers.tiny_models import write_model
 
 pytestmark = pytest.mark.slow
 FP32 = Runtime(dtype="fp32", device="cpu")
@@ -49,14 +50,9 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def wide_folder(
-    tmp_path_factory: pytest.TempPathFactory, network_of: Callable[..., Any], tokenizer_of: Callable[..., Any]
-) -> Path:
+def wide_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model whose heads are as wide as the engine's kernels want them."""
-    folder = tmp_path_factory.mktemp("weights") / "wide"
-    network_of(hidden_size=128, intermediate_size=96).save_pretrained(folder)
-    tokenizer_of().save_pretrained(folder)
-    return folder
+    return write_model(tmp_path_factory.mktemp("weights") / "wide", hidden_size=128, intermediate_size=96)
 
 
 @pytest.fixture(scope="module")
