@@ -48,7 +48,7 @@ def read_run(place: str | Path, root: Path) -> RunCases:
         MissingExtra: pandas or scipy is not installed.
     """
     require("pandas", "scipy")
-    folder = _folder(Path(place), root)
+    folder = run_folder(place, root)
     summary = _summary(folder / SUMMARY)
     manifest = summary.get("manifest") or {}
     try:
@@ -150,10 +150,16 @@ def read_summary(place: str | Path, root: Path) -> Json:
     Raises:
         HarnessError: there is no such run, its summary is damaged, or a newer version wrote it.
     """
-    return _summary(_folder(Path(place), root) / SUMMARY)
+    return _summary(run_folder(place, root) / SUMMARY)
 
 
-def _folder(place: Path, root: Path) -> Path:
+def run_folder(place: str | Path, root: Path) -> Path:
+    """The folder of a run as a report left it; `place` as for `read_run`.
+
+    Raises:
+        DataError: there is no such run.
+    """
+    place = Path(place)
     named = root / "reports" / place
     found = next((folder for folder in (place, named) if (folder / SUMMARY).is_file()), None)
     if found is not None:

@@ -1,14 +1,14 @@
 """The commands of `harness` about what was answered: scores, reports, figures, audits and comparisons."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli_shared import AsJson, ModelNames, StoreFile, StudyName, print_json, print_table, this_project
-from harness.errors import StoreError
+from harness.errors import StoreError, StudyError
 from harness.options import DEFAULT_STORE, Settings
 from harness.records import Selection
 
@@ -93,7 +93,8 @@ def _need_store(session: "Session") -> None:
         raise StoreError(f"there is no store {path}: run pytest first, or name the file with --store")
 
 
-def report(  # noqa: PLR0913 - typer makes one option of each
+def report(  # noqa: PLR0913, PLR0917 - typer makes one option of each
+    run: Annotated[str | None, typer.Argument(help="A report's folder, or its name under reports/.")] = None,
     study: StudyName = None,
     store: StoreFile = None,
     model: ModelNames = None,
@@ -102,8 +103,12 @@ def report(  # noqa: PLR0913 - typer makes one option of each
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of the verdicts.")] = False,
 ) -> None:
-    """Write the report of what is stored, without asking a model. Example: harness report --study embedded."""
-    session = _stored_session(study, store, model, report_dir=report_dir)
+    """Write the report of what is stored, without asking a model. Example: harness report main --format md.
+
+    RUN is a report that there is: it is written again with the models, conditions and questions that the options chose
+    for it. Without RUN it is the report of the whole study.
+    """
+    session = _stored_session(study, store, model, report_dir=report_dir, run=run)
     lines = session.write_report(formats=tuple(dict.fromkeys((*_named(formats), *(("json",) if as_json else ())))))
     if as_json:
         lines = [(session.report_folder / "summary.json").read_text(encoding="utf-8").rstrip()]
@@ -135,13 +140,43 @@ def _named(text: str) -> tuple[str, ...]:
 
 
 def _stored_session(
-    study: str | None, store: str | None, model: list[str] | None, *, report_dir: Path | None = None
+    study: str | None,
+    store: str | None,
+    model: list[str] | None,
+    *,
+    report_dir: Path | None = None,
+    run: str | None = None,
 ) -> "Session":
     from harness.session import Session
 
-    session = Session(_settings(study, store, model, reports=True, report_dir=report_dir))
+    settings = _settings(study, store, model, reports=True, report_dir=report_dir)
+    session = Session(settings if run is None else _as_reported(settings, run))
     _need_store(session)
     return session
+
+
+def _as_reported(settings: Settings, run: str) -> Settings:
+    """The settings under which the report of that name was written, to write it again in its place.
+
+    Raises:
+        HarnessError: there is no such report, or it is of another study.
+    """
+    from harness.reported import read_reported
+    from harness.studyfile import read_study
+
+    root = settings.project.root
+    reported = read_reported(run, root)
+    name = read_study(settings.study, root)[0].study.name
+    if name != reported.study:
+        raise StudyError(
+            f"report {run!r} is of the study {reported.study!r}, and {settings.study} is {name!r}: give its file with "
+            "--study"
+        )
+    chosen = replace(reported.selection, download=False, extra_models=settings.selection.extra_models)
+    if settings.selection.models:
+        chosen = replace(chosen, models=settings.selection.models)
+    folder = settings.report_dir or reported.folder
+    return replace(settings, selection=chosen, run_name=reported.run, report_dir=folder)
 
 
 Runs = Annotated[list[str], typer.Argument(help="Reports' folders, or their names under reports/.")]

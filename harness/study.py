@@ -59,7 +59,7 @@ class Study:
 
     `batch_size` is None where it follows from the memory. `claims` are those of the study file, by label; `elsewhere`
     names the cells, as MODEL:CONDITION, that the study file has and this run's options leave out, `unlike` those of
-    them that are asked no data set of this run's cells.
+    them that are asked no data set of this run's cells. `selection` is what the options said.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Study:
     claims: Mapping[str, AnyClaim] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
     unlike: frozenset[str] = frozenset()
+    selection: Selection = field(default_factory=Selection)
 
 
 def build_study(file: StudyFile, selection: Selection, base: Path) -> Study:
@@ -112,6 +113,7 @@ def build_study(file: StudyFile, selection: Selection, base: Path) -> Study:
         claims=_claims(file, (*map(cell_name, cells), *elsewhere)),
         elsewhere=tuple(elsewhere),
         unlike=frozenset(cell for cell, names in elsewhere.items() if not names & here),
+        selection=selection,
     )
 
 

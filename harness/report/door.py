@@ -19,6 +19,8 @@ from harness.retrieval.base import build_retriever
 from harness.study import Study
 
 FIRST = ("index.html", "report.md")
+# of a selection: where weights may come from, and what describes a model instead of choosing it
+UNTOLD = ("download", "extra_models")
 PRIMARY_AUTO = "exact match (text) or value accuracy (other types)"
 
 
@@ -123,6 +125,9 @@ def _stamps(study: Study, results: Sequence[CaseResult], target: Target) -> Stam
             "retrieval": asdict(study.retriever),
             "runtime": asdict(study.runtime),
             "batch_size": study.batch_size,
+            "selection": {
+                name: value for name, value in asdict(study.selection).items() if value and name not in UNTOLD
+            },
         },
     )
 
