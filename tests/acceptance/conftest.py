@@ -3,7 +3,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ LOADED_ONCE = [
     if importlib.util.find_spec(name.partition(".")[0])
 ]
 QUIET = ("-p", "no:randomly", "-p", "no:smoke")
+# fixtures behind which other processes start
+OUTSIDE = frozenset({"project", "make_project", "browser"})
 TEST_FILE = """
 def test_answer(case, answer, score):
     score()
@@ -117,6 +119,14 @@ class ProjectInside(Project):
                 patch.setenv(name, value)
             done = self._pytester.runpytest_inprocess(*QUIET, *args)
         return Run(rc=int(done.ret), out="\n".join(done.outlines), err="\n".join(done.errlines))
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Tests that start processes of their own are slow, all of them."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and OUTSIDE.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from math import log
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.analysis.compatible.clustered import cr1_mean
@@ -89,6 +89,8 @@ def test_wilson(sm, correct: list[bool], level: float) -> None:
     assert (found.low, found.high) == pytest.approx(expected, abs=1e-9)
 
 
+# statsmodels collects garbage at every call, which takes a tenth of a second or more
+@settings(max_examples=20)
 @given(family=st.lists(st.floats(1e-12, 1.0), min_size=1, max_size=30))
 def test_holm_and_benjamini_hochberg(sm, family: list[float]) -> None:
     assert holm(family) == pytest.approx(sm.stats.multipletests(family, method="holm")[1])
