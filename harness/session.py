@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.batching import rows_cap, token_budget
+from harness.collecting import uncollected
 from harness.engine import DEFAULT_ROWS, Engine, Limit, Rules
 from harness.errors import HarnessError, MissingExtra, StoreError, StudyError
 from harness.flights import bury, last_death_id
@@ -175,8 +176,8 @@ class Session:
             raise StudyError("--margin and --gate-metric say how to compare: name the run with --baseline RUN as well")
         if study.claims:
             self._check_claims()
-        self._instruct_services()
         self._check_batches()
+        self._instruct_services()
         if weights:
             self._check_weights(study, hardware)
             pin(workers, os.environ, self._gpus, share=self.settings.share_gpu)
@@ -281,7 +282,8 @@ class Session:
 
         self._check_report_folder()
         target = replace(self._target(), width=width, colour=colour, formats=formats, claims=claims)
-        return write_report(self.study, self._stored_results(), target)
+        with uncollected():
+            return write_report(self.study, self._stored_results(), target)
 
     def plot(self, names: Sequence[str], folder: Path, formats: Sequence[str]) -> list[str]:
         """Draw figures of what the store holds into a folder; returns a line for each."""

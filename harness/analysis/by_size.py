@@ -8,10 +8,11 @@ import numpy as np
 
 from harness.analysis.cells import LOSS
 from harness.analysis.gap import Quantity
-from harness.analysis.interaction import CONDITIONS, CONTRASTS, Contrast, contrast_values
+from harness.analysis.interaction import CONTRASTS, Contrast, contrast_values
 from harness.analysis.intervals import FloatArray
 from harness.analysis.model_sizes import ModelSize
 from harness.analysis.question_table import CORRECT, QuestionTable, case_scores, question_table
+from harness.analysis.six_conditions import CONDITIONS
 from harness.analysis.uplift_line import UpliftLine, uplift_by_size
 
 if TYPE_CHECKING:

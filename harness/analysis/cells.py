@@ -193,6 +193,7 @@ def _cell(tables: CaseTables, cases: "DataFrame", details: "DataFrame") -> CellS
     first = cases.iloc[0]
     size = float(first["params_b"])
     answered = cases[answered_rows(cases)]
+    clusters = np.array(cluster_names(answered), dtype=np.object_)
     label = str(first["cell"])
     reasons = {column: tables.reasons.get((label, column), {}) for column in metric_columns(cases)}
     return CellSummary(
@@ -204,8 +205,8 @@ def _cell(tables: CaseTables, cases: "DataFrame", details: "DataFrame") -> CellS
         repeat=int(first["repeat"]),
         coverage=coverage(cases, details),
         share=share_correct(cases),
-        metrics=tuple(_metric_mean(answered, column, found) for column, found in reasons.items()),
-        loss_nll=_metric_mean(answered, LOSS, {}),
+        metrics=tuple(_metric_mean(answered, column, found, clusters) for column, found in reasons.items()),
+        loss_nll=_metric_mean(answered, LOSS, {}, clusters),
         prompt_tokens=_quantity(answered["prompt_tokens"]),
         output_tokens=_quantity(answered["output_tokens"]),
         latency_s=_quantity(answered["latency_s"]),
@@ -228,13 +229,16 @@ def _slices(cases: "DataFrame", details: "DataFrame", kind: str) -> Iterator[Sli
         )
 
 
-def _metric_mean(answered: "DataFrame", column: str, reasons: Mapping[str, int]) -> MetricMean:
-    scored = answered[np.isfinite(answered[column])]
-    values = scored[column].to_numpy(dtype=np.float64)
+def _metric_mean(
+    answered: "DataFrame", column: str, reasons: Mapping[str, int], clusters: NDArray[np.object_]
+) -> MetricMean:
+    told = answered[column].to_numpy(dtype=np.float64)
+    scored = np.isfinite(told)
+    values = told[scored]
     interval = share_interval if _is_share(column, values) else mean_interval
-    mean = interval(values, cluster_names(scored)) if len(scored) else None
+    mean = interval(values, clusters[scored].tolist()) if len(values) else None
     frequent = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:REASONS_MOST]
-    return MetricMean(metric=column, mean=mean, unscored=len(answered) - len(scored), reasons=tuple(frequent))
+    return MetricMean(metric=column, mean=mean, unscored=len(answered) - len(values), reasons=tuple(frequent))
 
 
 def _is_share(column: str, values: FloatArray) -> bool:

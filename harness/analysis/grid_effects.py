@@ -9,7 +9,6 @@ from harness.analysis.by_model_size import line_of
 from harness.analysis.distributions import generator
 from harness.analysis.interaction import (
     BY_NAME,
-    CONDITIONS,
     CONTRASTS,
     Contrast,
     Effect,
@@ -22,6 +21,7 @@ from harness.analysis.intervals import FloatArray
 from harness.analysis.model_sizes import ModelSize, size_of
 from harness.analysis.multiplicity import adjust
 from harness.analysis.refusals import Refused
+from harness.analysis.six_conditions import CONDITIONS
 from harness.analysis.uplift_line import UpliftLine
 
 

@@ -12,11 +12,11 @@ from harness.analysis.intervals import Clusters, FloatArray, Interval, clusters_
 from harness.analysis.multiplicity import Adjusted, adjust
 from harness.analysis.paired import paired_means, paired_shares
 from harness.analysis.question_table import CORRECT, question_table
+from harness.analysis.six_conditions import CONDITIONS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-CONDITIONS: Mapping[str, int] = {"direct": 1, "rag": 2, "ft": 3, "ft+rag": 4, "rag-ft": 5, "rag-ft+rag": 6}
 Kind = Literal["rag", "fine-tuning", "training mode", "interaction"]
 
 

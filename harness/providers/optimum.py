@@ -6,9 +6,9 @@ from functools import cached_property
 from importlib import metadata
 
 from harness.cache import digest
+from harness.collecting import import_uncollected
 from harness.errors import HarnessError, MissingExtra
 from harness.providers.base import Provider
-from harness.providers.collecting import import_uncollected
 from harness.providers.transformers import TransformersSource
 from harness.records import ModelSpec, Runtime
 

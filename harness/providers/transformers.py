@@ -3,10 +3,10 @@
 from functools import cached_property
 from importlib.util import find_spec
 
+from harness.collecting import import_uncollected
 from harness.errors import HarnessError, MissingExtra, WeightsMissing
 from harness.providers.adapters import Adapter, find_adapter
 from harness.providers.base import Provider
-from harness.providers.collecting import import_uncollected
 from harness.providers.precision import Precision, precision
 from harness.providers.weights import COMMIT, Located, fingerprint, locate
 from harness.records import ModelSpec, Runtime

@@ -7,9 +7,9 @@ from importlib import metadata
 from importlib.util import find_spec
 
 from harness.cache import digest
+from harness.collecting import import_uncollected
 from harness.errors import HarnessError, MissingExtra, ModelTooLarge, UnknownName
 from harness.providers.base import Provider
-from harness.providers.collecting import import_uncollected
 from harness.providers.precision import Precision
 from harness.providers.transformers import TransformersSource
 from harness.records import ModelSpec, Quantisation, Runtime

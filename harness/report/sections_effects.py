@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from harness.analysis.grid_effects import Effects
 from harness.analysis.grid_spread import RepeatSpread
-from harness.analysis.interaction import CONDITIONS, Effect, SizeRow
+from harness.analysis.interaction import Effect, SizeRow
 from harness.analysis.refusals import Refused
+from harness.analysis.six_conditions import CONDITIONS
 from harness.analysis.substitutes import Substitute, WithinModel
 from harness.analysis.summary import RunSummary, task_verdicts
 from harness.analysis.uplift_line import UpliftLine

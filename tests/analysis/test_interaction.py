@@ -9,7 +9,6 @@ from hypothesis.extra import numpy as arrays
 from harness.analysis.distributions import generator, normal_quantile
 from harness.analysis.interaction import (
     BY_NAME,
-    CONDITIONS,
     CONTRASTS,
     condition_effects,
     contrast_values,
@@ -19,6 +18,7 @@ from harness.analysis.interaction import (
 from harness.analysis.intervals import mean_interval
 from harness.analysis.paired import paired_shares
 from harness.analysis.simulate import Missing, PlantedModel, Truth, simulate
+from harness.analysis.six_conditions import CONDITIONS
 
 tables = arrays.arrays(np.float64, st.tuples(st.integers(2, 20), st.just(6)), elements=st.integers(0, 1))
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from harness.analysis.grid_effects import Effects
-from harness.analysis.interaction import CONDITIONS, Contrast, Effect
+from harness.analysis.interaction import Contrast, Effect
 from harness.analysis.intervals import Interval
 from harness.analysis.refusals import Refused
+from harness.analysis.six_conditions import CONDITIONS
 from harness.report.figures.axes import points_axis, size_axis
 from harness.report.figures.figure import ROOMY, Figure, FigureData, Spec
 from harness.report.figures.look import Look, look_of

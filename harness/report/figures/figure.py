@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from harness.analysis.frame import CaseTables
 from harness.analysis.refusals import Refused
-from harness.analysis.summary import RunSummary
-from harness.analysis.whole import Analysis
+
+if TYPE_CHECKING:  # processes that only draw go without the analysis
+    from harness.analysis.frame import CaseTables
+    from harness.analysis.summary import RunSummary
+    from harness.analysis.whole import Analysis
 
 Spec = dict[str, object]
 WIDE, NARROW = 720, 360
@@ -17,9 +20,9 @@ ROOMY = 500  # pixels from which on panels stand beside each other
 class FigureData:
     """What figures are drawn from: the aggregates, the analysis, and the cases that both were made of."""
 
-    summary: RunSummary
-    analysis: Analysis
-    tables: CaseTables
+    summary: "RunSummary"
+    analysis: "Analysis"
+    tables: "CaseTables"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

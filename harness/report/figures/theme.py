@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.analysis.interaction import CONDITIONS
+from harness.analysis.six_conditions import CONDITIONS
 
 Theme = Literal["light", "dark", "page"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from made_up_service import Script, Served
 
-from harness.providers import remote, spending
+from harness.providers import batch_book, remote, spending
 
 KEYS = ("OPENAI", "OPENROUTER", "OLLAMA", "VLLM", "LLAMA", "ANTHROPIC", "AWS")
 
@@ -29,11 +29,14 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No key, proxy or limit of the machine the tests run on."""
+    """No key, proxy or limit of the machine the tests run on, nor of a run in this process before them."""
     for name in list(os.environ):
         if name.split("_")[0] in KEYS or name.lower().endswith("_proxy") or name == "PYTEST_XDIST_WORKER_COUNT":
             monkeypatch.delenv(name)
+    batch_book.use_batches(None)
+    spending.limit_spending(None, tmp_path / "none", "none")
     yield
+    batch_book.use_batches(None)
     spending.limit_spending(None, tmp_path / "none", "none")
 
 

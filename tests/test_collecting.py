@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.providers.collecting import import_uncollected
+from harness.collecting import import_uncollected, uncollected
 
 MODULE = "grown_while_imported"
 SOURCE = "import gc\nheld = [[number] for number in range(20_000)]\ncollected = gc.isenabled()\n"
@@ -53,3 +53,21 @@ def test_a_failed_import_leaves_the_collector_on() -> None:
     with pytest.raises(ModuleNotFoundError):
         import_uncollected("there_is_no_such_module")
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_body_is_not_collected_and_its_error_changes_nothing(enabled: bool) -> None:
+    def look() -> None:
+        with uncollected():
+            seen.append(gc.isenabled())
+            raise KeyError
+
+    seen: list[bool] = []
+    if not enabled:
+        gc.disable()
+    try:
+        with pytest.raises(KeyError):
+            look()
+        assert (seen, gc.isenabled()) == ([False], enabled)
+    finally:
+        gc.enable()

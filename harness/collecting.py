@@ -1,7 +1,9 @@
-"""The garbage collector around the import of large packages."""
+"""The garbage collector around what makes many objects that stay: large imports, and a report."""
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 
@@ -15,13 +17,20 @@ def import_uncollected(name: str) -> ModuleType:
     """
     if name in sys.modules:
         return sys.modules[name]
-    enabled = gc.isenabled()
     gc.collect()
-    gc.disable()
-    try:
+    with uncollected():
         module = import_module(name)
         gc.freeze()
+    return module
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No collections while the body runs; what it left behind is found by a later one."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if enabled:
             gc.enable()
-    return module
