@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from importlib import import_module
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
@@ -83,6 +84,7 @@ def load(weights: TransformersSource, options: EngineOptions) -> "VllmProvider":
         os.environ.setdefault(name, value)
     from vllm import LLM
 
+    look_past_made_up_attributes()
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(
@@ -101,6 +103,24 @@ def load(weights: TransformersSource, options: EngineOptions) -> "VllmProvider":
         ) from error
     coder = encoder(tokenizer)
     return VllmProvider(engine, coder, end_ids(folder, coder), weights.adapter)
+
+
+def look_past_made_up_attributes() -> None:
+    """Let the engine start where llvmlite is loaded, which numba brings and with it the retriever.
+
+    vLLM 0.32 looks for its kernels in `vars` of whatever stands in a module, and fails where an object that answers for
+    every attribute makes up that one too.
+    """
+    try:
+        searching = import_module("vllm.triton_utils.dispatcher")
+    except ImportError:  # another version
+        return
+    searching.__dict__["vars"] = _vars
+
+
+def _vars(value: object) -> Mapping[str, object]:
+    found: object = vars(value)
+    return found if isinstance(found, Mapping) else {}
 
 
 def engine_arguments(weights: TransformersSource, options: EngineOptions, folder: Path) -> dict[str, Any]:

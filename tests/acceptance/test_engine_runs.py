@@ -16,7 +16,7 @@ INSTALLED = [provider for provider, package in ENGINES.items() if find_spec(pack
 STUDY = """
 [study]
 models = ["wide"]
-conditions = ["direct", "rag"]
+conditions = ["rag", "direct"]
 [[datasets]]
 path = "questions.jsonl"
 corpus = "corpus.jsonl"

@@ -9,6 +9,7 @@ import time
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,7 @@ def wide(wide_folder: Path, adapter_folder: Path) -> ModelSpec:
 
 @pytest.fixture(scope="module")
 def engine(wide: ModelSpec) -> Iterator[Any]:
+    import_module("llvmlite.binding")  # loaded before, as in a study that retrieves
     provider = source(wide, FP32).load()
     yield provider
     provider.close()
