@@ -3,10 +3,19 @@
 State more with `scaling_report`, or declare them as [[claims]] in study.toml: `test_claim` runs once for each.
 """
 
+import pytest
+
 from harness.claim_fixtures import DeclaredClaim
 from harness.claims.scaling import ScalingReport
+from harness.study import Study
 
 SMALL = "smollm2-135m"
+
+
+@pytest.fixture(autouse=True)
+def its_own_study(study: Study) -> None:
+    if study.name != "embedded":
+        pytest.skip(f"these are claims of the embedded study, and this is {study.name}")
 
 
 def test_claim(claim: DeclaredClaim) -> None:

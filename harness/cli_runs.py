@@ -99,17 +99,18 @@ def report(  # noqa: PLR0913, PLR0917 - typer makes one option of each
     store: StoreFile = None,
     model: ModelNames = None,
     report_dir: Annotated[Path | None, typer.Option("--report-dir", help="Folder of the report.")] = None,
-    formats: Annotated[str, typer.Option("--format", help="Of html, md and json, with commas.")] = "html,md,json",
+    formats: Annotated[str, typer.Option("--format", help="Of html and md, with commas; json always.")] = "html,md",
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of the verdicts.")] = False,
 ) -> None:
     """Write the report of what is stored, without asking a model. Example: harness report main --format md.
 
-    RUN is a report that there is: it is written again with the models, conditions and questions that the options chose
-    for it. Without RUN it is the report of the whole study.
+    RUN is a report that there is: it is written again, its folder replaced, with the models, conditions and questions
+    that the options chose for it. Without RUN it is the report of the whole study. Other commands read summary.json,
+    which is written whatever the formats.
     """
     session = _stored_session(study, store, model, report_dir=report_dir, run=run)
-    lines = session.write_report(formats=tuple(dict.fromkeys((*_named(formats), *(("json",) if as_json else ())))))
+    lines = session.write_report(formats=tuple(dict.fromkeys((*_named(formats), "json"))))
     if as_json:
         lines = [(session.report_folder / "summary.json").read_text(encoding="utf-8").rstrip()]
     for line in lines:

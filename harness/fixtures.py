@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from harness.providers.base import Provider
     from harness.scoring import Judged
     from harness.session import Session
-    from harness.study import Study
 
 SESSION = pytest.StashKey["Session"]()
 
@@ -155,11 +154,6 @@ class CaseFixtures:
     @property
     def _session(self) -> "Session":
         return self._config.stash[SESSION]
-
-    @pytest.fixture(scope="session")
-    def study(self) -> "Study":
-        """The study: its cells, questions, decoding and retriever."""
-        return self._session.study
 
     @pytest.fixture
     def case(self) -> Case:

@@ -25,7 +25,7 @@ SCHEDULER = pytest.StashKey[Any]()
 ANSWERED, BILL, NO_BILL = "harness_answered", "harness_bill", (0.0, 0, 0, 0)
 SHARERS, MEMORY, OWNER, SINCE = "harness_sharers", "harness_memory_gb", "harness_owner", "harness_since"
 RESTARTS_LEAST = 16
-OWN_FIXTURES = {"harness.fixtures", "harness.claim_fixtures"}
+OWN_FIXTURES = {"harness.fixtures", "harness.claim_fixtures", "harness.study_fixture"}
 BROKEN_OFF = {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR}
 
 
@@ -71,10 +71,11 @@ def pytest_configure(config: pytest.Config) -> None:
             _collect_cases(config, project)
         if not (project.uses or settings.chosen):
             return
-        from harness import claim_fixtures, console, fixtures, redaction
+        from harness import claim_fixtures, console, fixtures, redaction, study_fixture
 
         config.pluginmanager.register(fixtures.CaseFixtures(config), "harness.fixtures")
         config.pluginmanager.register(claim_fixtures.ClaimFixtures(config), "harness.claim_fixtures")
+        config.pluginmanager.register(study_fixture, "harness.study_fixture")
         config.pluginmanager.register(redaction, "harness.redaction")
         config.stash[SPEAKER] = console.speaker(config)  # here pytest's capture rests
         if not _only_lists(config) and (settings.chosen or _collects_cases(config, project)):

@@ -30,6 +30,14 @@ def test_a_report_is_written_again_as_it_was_chosen(reported, named):
     assert json.loads(first["summary.json"])["planned"] == 10
 
 
+def test_what_other_commands_read_is_written_whatever_the_format(reported):
+    done = reported.run(*COMMAND, "part", "--report-dir", "reports/short", "--format", "md")
+    assert done.rc == 0, done.err
+    written = {path.name for path in (reported.root / "reports/short").iterdir()}
+    assert {"report.md", "summary.json", "results.parquet"} < written
+    assert "index.html" not in written
+
+
 def test_it_can_go_elsewhere_with_another_model(reported):
     done = reported.run(*COMMAND, "part", "--report-dir", "reports/other", "--model", "tiny", "--format", "json")
     assert done.rc == 0, done.err

@@ -234,6 +234,13 @@ def test_the_model_handle_answers_any_text(project):
     assert project.pytest("benchmarks", "--smoke").rc == 0
 
 
+def test_fixtures_warn_of_nothing(project):
+    asked = "def test_all(case, answer, score, model, study):\n    assert case.cell in study.cells\n    score()\n"
+    project.write("benchmarks/test_answers.py", asked)
+    run = project.pytest("benchmarks", "--smoke", "-W", "error")
+    assert run.rc == 0, run.out
+
+
 def test_the_report_without_a_path_runs_the_study_and_writes_it(project):
     project.write("tests/test_other.py", "def test_other():\n    raise AssertionError\n")
     project.write("pytest.ini", "[pytest]\ntestpaths = tests\n")
