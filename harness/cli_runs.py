@@ -173,7 +173,7 @@ def _as_reported(settings: Settings, run: str) -> Settings:
             f"report {run!r} is of the study {reported.study!r}, and {settings.study} is {name!r}: give its file with "
             "--study"
         )
-    chosen = replace(reported.selection, download=False, extra_models=settings.selection.extra_models)
+    chosen = replace(reported.selection, extra_models=settings.selection.extra_models)
     if settings.selection.models:
         chosen = replace(chosen, models=settings.selection.models)
     folder = settings.report_dir or reported.folder

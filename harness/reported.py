@@ -8,11 +8,12 @@ from pydantic import TypeAdapter, ValidationError
 from harness.baseline import SUMMARY, read_summary, run_folder
 from harness.errors import DataError
 from harness.records import Selection
+from harness.report.door import UNTOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """What is needed to write a report again from the store."""
+    """What is needed to write a report again from the store; the selection neither downloads nor describes a model."""
 
     run: str
     study: str
@@ -27,9 +28,10 @@ def read_reported(place: str | Path, root: Path) -> Reported:
         HarnessError: there is no such report, or its summary is damaged.
     """
     folder = run_folder(place, root)
-    summary = read_summary(place, root)
+    summary = read_summary(folder, root)
     try:
-        chosen = summary["manifest"]["settings"].get("selection", {})
+        told = summary["manifest"]["settings"]["selection"]
+        chosen = {name: value for name, value in told.items() if name not in UNTOLD}
         return Reported(
             run=str(summary["run"]),
             study=str(summary["study"]),

@@ -58,7 +58,7 @@ def test_a_wrong_name_ends_in_one_line(reported, args, told):
     assert told in done.err
 
 
-@pytest.mark.parametrize("damage", [{"limit": "many"}, ["big"]])
+@pytest.mark.parametrize("damage", [{"limit": "many"}, ["big"], None])
 def test_a_damaged_choice_ends_in_one_line(reported, damage):
     path = reported.root / "reports/hurt/summary.json"
     summary = json.loads((reported.root / "reports/part/summary.json").read_text())
